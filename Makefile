@@ -1,0 +1,15 @@
+# The commands of this project. Each says what it does and ends clean.
+
+.PHONY: demo test check
+
+demo: ## The main job on a real API server, with everything it needs (the first time about ten minutes)
+	@sh examples/demo/run
+
+test: ## All tests: unit tests, and the integration tests on a real control plane
+	@sh tests/cluster/build >/dev/null
+	cargo test
+
+check: ## What CI asks for besides the tests
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items

@@ -1,0 +1,304 @@
+//! Turns HTTP requests into answers: log, gates, faults, token, quota, ETags and gzip.
+
+use std::{
+    collections::HashMap,
+    future,
+    hash::{DefaultHasher, Hasher},
+    io::Write,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header},
+};
+use chrono::{DateTime, Utc};
+use flate2::{Compression, write::GzEncoder};
+
+use super::{
+    answer::{Answer, Ask},
+    door::Line,
+    faults::{self, Fault, Faults},
+    gate::Gates,
+    log::{Log, Logged},
+    repository::Repository,
+    routes,
+    world::World,
+};
+
+/// No request of ours has a longer body.
+const LONGEST_REQUEST: usize = 1024 * 1024;
+
+/// Packing a page takes longer than all the rest, so pages are packed once; so many are kept.
+const PACKED_PAGES: usize = 512;
+
+/// What the server and the handle on it share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) world: Mutex<World>,
+    pub(super) log: Log,
+    pub(super) faults: Mutex<Faults>,
+    pub(super) gates: Gates,
+    packed: Mutex<HashMap<u64, Bytes>>,
+}
+
+impl Shared {
+    pub(super) fn new(world: World) -> Self {
+        Self {
+            world: Mutex::new(world),
+            log: Log::default(),
+            faults: Mutex::default(),
+            gates: Gates::default(),
+            packed: Mutex::default(),
+        }
+    }
+
+    pub(super) fn with_world<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        change(&mut self.world.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Answers one request.
+pub(super) async fn handle(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    request: Request,
+) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, LONGEST_REQUEST).await else {
+        // Whoever asked is gone, or sends more than GitHub would take.
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        return response;
+    };
+    let ask = Ask::new(head.method, &head.uri, body);
+    let (alias, token_ok, latency, now) = shared.with_world(|world| {
+        let token_ok = is_let_in(world, &head.headers);
+        (alias(world, &ask.path), token_ok, world.latency, world.now())
+    });
+    let sequence = shared.log.enter(Logged {
+        sequence: 0,
+        method: ask.method.clone(),
+        path_and_query: format!("{}{}", ask.path, ask.raw_query),
+        token_ok,
+        if_none_match: text(&head.headers, &header::IF_NONE_MATCH).map(str::to_owned),
+        status: None,
+    });
+    let fault = {
+        let mut faults = shared.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        faults.due(&ask, alias.as_deref())
+    };
+    if let Some(latency) = latency {
+        tokio::time::sleep(latency).await;
+    }
+    shared.gates.pass(&ask, alias.as_deref()).await;
+    let real = || respond(&shared, &ask, &head.headers, sequence);
+    let response = match fault {
+        None => real().map(Body::from),
+        Some(Fault::Slow { delay }) => {
+            tokio::time::sleep(delay).await;
+            real().map(Body::from)
+        }
+        Some(Fault::CutBody { after }) => faults::cut(real(), after),
+        Some(Fault::Reset) => {
+            line.reset();
+            future::pending().await
+        }
+        Some(Fault::Status { status, headers, body }) => scripted(status, &headers, body, now),
+        Some(Fault::HugeBody { bytes }) => json_of(faults::huge(bytes)),
+        Some(Fault::GzipBomb { bytes }) => {
+            let mut response = json_of(faults::gzip_bomb(bytes));
+            set(response.headers_mut(), header::CONTENT_ENCODING, "gzip");
+            response
+        }
+    };
+    shared.log.answered(sequence, response.status().as_u16());
+    response
+}
+
+/// The other path of what is asked, if it is about a repository that exists.
+fn alias(world: &World, path: &str) -> Option<String> {
+    let mut parts = path.trim_start_matches('/').splitn(4, '/');
+    let below = |rest: Option<&str>| rest.map_or_else(String::new, |rest| format!("/{rest}"));
+    match (parts.next()?, parts.next()?) {
+        ("repositories", id) => {
+            let name = world.by_id(id.parse().ok()?)?.full_name();
+            let rest = path.trim_start_matches('/').splitn(3, '/').nth(2);
+            Some(format!("/repos/{name}{}", below(rest)))
+        }
+        ("repos", owner) => {
+            let id = world.find(&format!("{owner}/{}", parts.next()?)).map(Repository::id)?;
+            Some(format!("/repositories/{id}{}", below(parts.next())))
+        }
+        _ => None,
+    }
+}
+
+fn is_let_in(world: &World, headers: &HeaderMap) -> bool {
+    let Some(token) = &world.token else {
+        return true;
+    };
+    let given = text(headers, &header::AUTHORIZATION).and_then(|value| value.split_once(' '));
+    given.is_some_and(|(scheme, given)| {
+        (scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token"))
+            && given == token
+    })
+}
+
+/// The real answer of the world as it is now.
+fn respond(shared: &Shared, ask: &Ask, asked: &HeaderMap, sequence: u64) -> Response<Bytes> {
+    let (answer, mut headers, hash) = shared.with_world(|world| answer(world, ask, asked));
+    let request_id = format!("C0DE:{sequence:06X}:{:08X}:{:08X}", hash >> 32, hash & 0xffff_ffff);
+    set(&mut headers, HeaderName::from_static("x-github-request-id"), &request_id);
+    let mut body = answer.body;
+    if !body.is_empty() {
+        set(&mut headers, header::CONTENT_TYPE, "application/json; charset=utf-8");
+        let accepted = text(asked, &header::ACCEPT_ENCODING).unwrap_or_default();
+        if accepted.contains("gzip") {
+            set(&mut headers, header::CONTENT_ENCODING, "gzip");
+            body = packed(shared, hash, &body);
+        }
+    }
+    let mut response = Response::new(body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The answer, the headers that come from the world, and the hash of the body.
+fn answer(world: &mut World, ask: &Ask, asked: &HeaderMap) -> (Answer, HeaderMap, u64) {
+    let now = world.now();
+    let resets_at = world.quota.roll(now);
+    let is_free = ask.path == "/rate_limit";
+    let mut headers = standard_headers(now);
+    let mut answer = if !is_let_in(world, asked) {
+        Answer::error(StatusCode::UNAUTHORIZED, "Bad credentials")
+    } else if world.quota.remaining() == 0 && !is_free {
+        let message = "API rate limit exceeded for user ID 1. If you reach out to GitHub Support \
+                       for help, please include the request ID.";
+        Answer::error(StatusCode::FORBIDDEN, message)
+    } else {
+        let answer = routes::answer(world, ask);
+        world.quota.used += u64::from(!is_free);
+        answer
+    };
+    let hash = hash_of(&answer.body);
+    if answer.status == StatusCode::OK {
+        let etag = format!("W/\"{hash:016x}{:016x}\"", hash.rotate_left(31) ^ 0x5bd1_e995);
+        if ask.method == Method::GET && knows(asked, &etag) {
+            answer.status = StatusCode::NOT_MODIFIED;
+            answer.body = Bytes::new();
+            // What the client knows already costs nothing.
+            world.quota.used -= u64::from(!is_free);
+        }
+        set(&mut headers, header::ETAG, &etag);
+    }
+    if let Some(link) = &answer.link {
+        set(&mut headers, header::LINK, link);
+    }
+    if let Some(location) = &answer.location {
+        set(&mut headers, header::LOCATION, location);
+    }
+    if answer.status != StatusCode::UNAUTHORIZED {
+        for (name, number) in [
+            ("x-ratelimit-limit", world.quota.limit.into()),
+            ("x-ratelimit-remaining", world.quota.remaining().into()),
+            ("x-ratelimit-used", world.quota.used.into()),
+            ("x-ratelimit-reset", resets_at.timestamp().into()),
+            ("x-ratelimit-resource", HeaderValue::from_static("core")),
+        ] {
+            headers.insert(name, number);
+        }
+    }
+    (answer, headers, hash)
+}
+
+fn standard_headers(now: DateTime<Utc>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    set(&mut headers, header::DATE, &http_date(now));
+    set(&mut headers, header::SERVER, "github.com");
+    set(&mut headers, header::CACHE_CONTROL, "private, max-age=60, s-maxage=60");
+    set(
+        &mut headers,
+        header::VARY,
+        "Accept, Authorization, Cookie, X-GitHub-OTP, Accept-Encoding, X-Requested-With",
+    );
+    for (name, value) in [
+        ("x-github-media-type", "github.v3; format=json"),
+        ("x-github-api-version-selected", "2022-11-28"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+}
+
+/// Whether the client says that it has this version.
+fn knows(asked: &HeaderMap, etag: &str) -> bool {
+    let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let known = text(asked, &header::IF_NONE_MATCH).unwrap_or_default();
+    known.split(',').any(|tag| tag.trim() == "*" || weak(tag) == weak(etag))
+}
+
+fn packed(shared: &Shared, hash: u64, body: &[u8]) -> Bytes {
+    let lock = || shared.packed.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = lock().get(&hash) {
+        return known.clone();
+    }
+    let packed = gzip(body);
+    let mut known = lock();
+    if known.len() >= PACKED_PAGES {
+        known.clear();
+    }
+    known.insert(hash, packed.clone());
+    packed
+}
+
+fn gzip(body: &[u8]) -> Bytes {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(body).and_then(|()| packer.finish()).expect("memory takes everything").into()
+}
+
+/// An answer that a test made up, with the headers it wants.
+fn scripted(
+    status: StatusCode,
+    headers: &[(String, String)],
+    body: Vec<u8>,
+    now: DateTime<Utc>,
+) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    set(response.headers_mut(), header::CONTENT_TYPE, "application/json; charset=utf-8");
+    set(response.headers_mut(), header::DATE, &http_date(now));
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a test names real headers");
+        set(response.headers_mut(), name, value);
+    }
+    response
+}
+
+fn json_of(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    set(response.headers_mut(), header::CONTENT_TYPE, "application/json; charset=utf-8");
+    response
+}
+
+fn hash_of(body: &[u8]) -> u64 {
+    // The standard library's hasher is fast in debug builds too.
+    let mut hasher = DefaultHasher::new();
+    hasher.write(body);
+    hasher.finish()
+}
+
+fn http_date(at: DateTime<Utc>) -> String {
+    at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    let value = HeaderValue::from_str(value).expect("header values here are printable");
+    headers.insert(name, value);
+}

@@ -1,0 +1,277 @@
+//! The configuration: a YAML file, then flags and variables over it, checked as a whole.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::{Failure, duration};
+use crate::api::RepoPattern;
+use crate::github::{self, BaseUrl};
+use crate::lease::Times;
+use crate::reconcile::Settings;
+use crate::store::Sqlite;
+use crate::sync::{Rules, RulesConfig, Tracked};
+
+/// The file. Every key is optional; unknown ones are refused.
+#[derive(Deserialize, Debug, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct File {
+    github: GitHub,
+    repositories: Repositories,
+    rules: RulesConfig,
+    database: Database,
+    lease: Lease,
+    watch: Watch,
+    /// How many repositories are read at once.
+    parallel: Option<usize>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct GitHub {
+    api_url: Option<String>,
+    token_file: Option<PathBuf>,
+    allow_insecure: bool,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Repositories {
+    include: Vec<RepoPattern>,
+    exclude: Vec<RepoPattern>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Database {
+    path: Option<PathBuf>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Lease {
+    name: Option<String>,
+    #[serde(deserialize_with = "duration::optional")]
+    stale_after: Option<Duration>,
+    #[serde(deserialize_with = "duration::optional")]
+    heartbeat: Option<Duration>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Watch {
+    all_namespaces: bool,
+}
+
+/// What may stand on the command line or in the environment; it wins over the file.
+#[derive(Args, Clone, Debug)]
+pub struct ConfigArgs {
+    /// The configuration file.
+    #[arg(long, env = "SINGLETRACK_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The base URL of GitHub's API. Default: that of github.com
+    #[arg(long, env = "SINGLETRACK_GITHUB_URL", value_name = "URL")]
+    github_url: Option<String>,
+    /// The token for GitHub.
+    #[arg(long, env = "GITHUB_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    github_token: Option<SecretString>,
+    /// A file that holds the token; it is read anew for each run.
+    #[arg(long, env = "SINGLETRACK_GITHUB_TOKEN_FILE", value_name = "FILE")]
+    github_token_file: Option<PathBuf>,
+    /// A repository to keep a copy of, as owner/name; may be given several times.
+    #[arg(long = "track", env = "SINGLETRACK_TRACK", value_delimiter = ',', value_name = "REPO")]
+    track: Vec<RepoPattern>,
+    /// The SQLite file. Default: singletrack.db
+    #[arg(long, env = "SINGLETRACK_DATABASE", value_name = "FILE")]
+    database: Option<PathBuf>,
+    /// How many repositories are read at once. Default: 4
+    #[arg(long, env = "SINGLETRACK_PARALLEL", value_name = "N")]
+    parallel: Option<usize>,
+    #[command(flatten)]
+    lease: LeaseArgs,
+    /// Watch the requests of all namespaces, and not only of the operator's own.
+    #[arg(long, env = "SINGLETRACK_ALL_NAMESPACES")]
+    all_namespaces: bool,
+}
+
+/// The lock's own flags.
+#[derive(Args, Clone, Debug)]
+struct LeaseArgs {
+    /// The name of the Lease. Default: singletrack
+    #[arg(long, env = "SINGLETRACK_LEASE", value_name = "NAME")]
+    lease: Option<String>,
+    /// After how long a silent holder is replaced. Default: 30m
+    #[arg(long = "lease-stale-after", env = "SINGLETRACK_LEASE_STALE_AFTER", value_parser = duration::parse)]
+    stale_after: Option<Duration>,
+    /// How often the holder renews; at most a third of the above. Default: 10s
+    #[arg(long = "lease-heartbeat", env = "SINGLETRACK_LEASE_HEARTBEAT", value_parser = duration::parse)]
+    heartbeat: Option<Duration>,
+}
+
+/// The name of the Lease when nobody says otherwise.
+pub(super) const DEFAULT_LEASE: &str = "singletrack";
+
+/// A configuration whose parts are well formed and fit together.
+pub struct Configuration {
+    pub settings: Settings,
+    pub store: Arc<Sqlite>,
+    pub lease: String,
+    pub times: Times,
+    pub all_namespaces: bool,
+}
+
+impl ConfigArgs {
+    /// Reads the file and checks everything.
+    ///
+    /// # Errors
+    ///
+    /// A usage error that names the key and says what is right.
+    pub fn read(self) -> Result<Configuration, Failure> {
+        let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let base = self.github_url.or(file.github.api_url);
+        let base = base.as_deref().unwrap_or("https://api.github.com");
+        let base = BaseUrl::parse(base, file.github.allow_insecure)
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        let mut include = file.repositories.include;
+        include.extend(self.track);
+        let stale_after = self.lease.stale_after.or(file.lease.stale_after);
+        let heartbeat = self.lease.heartbeat.or(file.lease.heartbeat);
+        let times = Times::new(
+            stale_after.unwrap_or(Duration::from_secs(30 * 60)),
+            heartbeat.unwrap_or(Duration::from_secs(10)),
+        )
+        .map_err(|error| Failure::usage(error.to_string()))?;
+        let database = self.database.or(file.database.path);
+        let database = database.unwrap_or_else(|| PathBuf::from("singletrack.db"));
+        let parallel = self.parallel.or(file.parallel).unwrap_or(4);
+        if !(1..=64).contains(&parallel) {
+            return Err(Failure::usage(format!("parallel is {parallel}: use 1 to 64")));
+        }
+        Ok(Configuration {
+            settings: Settings {
+                tracked: tracked(&include, &file.repositories.exclude)?,
+                rules: Rules::from(file.rules),
+                base,
+                token: token(self.github_token, self.github_token_file.or(file.github.token_file)),
+                parallel,
+            },
+            store: Arc::new(Sqlite::at(&database)),
+            lease: self.lease.lease.or(file.lease.name).unwrap_or_else(|| DEFAULT_LEASE.into()),
+            times,
+            all_namespaces: self.all_namespaces || file.watch.all_namespaces,
+        })
+    }
+}
+
+fn read_file(path: &Path) -> Result<File, Failure> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::usage(format!("cannot read the configuration {shown}: {error}"))
+    })?;
+    serde_saphyr::from_str(&text).map_err(|error| {
+        Failure::usage(format!("the configuration {shown} is wrong: {}", first_line(&error)))
+    })
+}
+
+/// What is wrong and where. The lines below show the text itself, in which somebody may have put a
+/// secret by mistake.
+fn first_line(error: &serde_saphyr::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+fn tracked(include: &[RepoPattern], exclude: &[RepoPattern]) -> Result<Tracked, Failure> {
+    let mut names = Vec::with_capacity(include.len());
+    for pattern in include {
+        match pattern {
+            RepoPattern::One(name) => names.push(name.clone()),
+            RepoPattern::AllOf(_) => {
+                return Err(Failure::usage(format!(
+                    "repositories.include has {pattern}: this version cannot look for an owner's \
+                     repositories; name each as owner/name"
+                )));
+            }
+        }
+    }
+    Ok(Tracked::new(&names, exclude))
+}
+
+/// Reads the token each time it is needed: a file may change under us.
+fn token(
+    given: Option<SecretString>,
+    file: Option<PathBuf>,
+) -> Box<dyn Fn() -> Result<SecretString, github::Error> + Send + Sync> {
+    Box::new(move || {
+        let token = match (&given, &file) {
+            (Some(token), _) => token.expose_secret().trim().to_owned(),
+            // Not a word about the content: an error must not hold it.
+            (None, Some(file)) => match fs::read_to_string(file) {
+                Ok(text) => text.trim().to_owned(),
+                Err(_) => return Err(github::Error::MissingToken),
+            },
+            (None, None) => return Err(github::Error::MissingToken),
+        };
+        let sendable = token.bytes().all(|byte| byte.is_ascii_graphic());
+        if token.is_empty() || !sendable {
+            return Err(github::Error::MissingToken);
+        }
+        Ok(SecretString::from(token))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(text: &str, words: &[&str]) {
+        let error = first_line(&serde_saphyr::from_str::<File>(text).unwrap_err());
+        for word in words {
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_whole_file_is_read() {
+        let file: File = serde_saphyr::from_str(
+            "github: {apiUrl: https://ghe.example/api/v3}\n\
+             repositories: {include: [acme/widgets], exclude: [acme/old]}\n\
+             rules: {closedStatus: status/finished}\n\
+             lease: {staleAfter: 1h, heartbeat: 20s}\n",
+        )
+        .unwrap();
+        assert_eq!(file.lease.stale_after, Some(Duration::from_secs(3600)));
+        assert_eq!(file.rules.closed_status, "status/finished");
+        assert_eq!(file.rules.keep_labels, ["agent/*"]);
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_line_and_what_is_right() {
+        refused("github:\n  apiUrk: x\n", &["apiUrk", "apiUrl", "line 2"]);
+        refused("lease:\n  staleAfter: soon\n", &["30m"]);
+        refused("repositories:\n  include: [acme]\n", &["owner/name"]);
+        refused("parallel: many\n", &["line 1"]);
+        let secret = "github:\n  token: ghp_marked\n";
+        let error = first_line(&serde_saphyr::from_str::<File>(secret).unwrap_err());
+        assert!(!error.contains("ghp_marked"), "{error}");
+    }
+
+    #[test]
+    fn a_token_is_one_word_and_read_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let read = token(None, Some(path.clone()));
+        assert!(read().is_err());
+        for (text, expected) in [("a\n", Some("a")), ("b", Some("b")), ("", None), ("a b", None)] {
+            fs::write(&path, text).unwrap();
+            let token = read().ok().map(|token| token.expose_secret().to_owned());
+            assert_eq!(token.as_deref(), expected);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! How the process ends: exit codes, and errors that say what to try next.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::api::Phase;
+use crate::store::chain;
+
+/// The exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Succeeded,
+    Failed,
+    Usage,
+    Rejected,
+    PartiallySucceeded,
+    Cancelled,
+    TimedOut,
+}
+
+impl Exit {
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Succeeded => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Rejected => 3,
+            Self::PartiallySucceeded => 4,
+            Self::Cancelled => 5,
+            Self::TimedOut => 124,
+        }
+    }
+}
+
+impl From<Phase> for Exit {
+    fn from(phase: Phase) -> Self {
+        match phase {
+            Phase::Succeeded => Self::Succeeded,
+            Phase::PartiallySucceeded => Self::PartiallySucceeded,
+            Phase::Rejected => Self::Rejected,
+            Phase::Cancelled => Self::Cancelled,
+            Phase::Failed | Phase::Pending | Phase::Queued | Phase::Running => Self::Failed,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// A command that could not be carried out.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit: Exit,
+    text: String,
+}
+
+impl Failure {
+    /// The command was not understood, or the configuration does not fit.
+    pub fn usage(text: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, text: text.into() }
+    }
+
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, text: text.into() }
+    }
+
+    /// `doing` failed because of `error`, with all its causes.
+    pub fn of(doing: &str, error: &dyn std::error::Error) -> Self {
+        Self::plain(format!("{doing}: {}", chain(error)))
+    }
+
+    /// The API server's refusal in its own words, which name the field and the rule.
+    pub fn kube(doing: &str, error: &kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status)
+                if status.code == 404 && status.message.contains("the server could not find") =>
+            {
+                Self::plain(format!(
+                    "{doing}: the cluster does not know SyncRequests; \
+                     install them with: singletrack crd | kubectl apply -f -"
+                ))
+            }
+            kube::Error::Api(status) => Self::plain(format!("{doing}: {}", status.message)),
+            other => Self::of(doing, other),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_has_its_own_code() {
+        let rows = [
+            (Phase::Succeeded, 0),
+            (Phase::Failed, 1),
+            (Phase::Rejected, 3),
+            (Phase::PartiallySucceeded, 4),
+            (Phase::Cancelled, 5),
+        ];
+        for (phase, code) in rows {
+            assert_eq!(Exit::from(phase).code(), code);
+        }
+        assert_eq!((Exit::Usage.code(), Exit::TimedOut.code()), (2, 124));
+    }
+}

@@ -1,0 +1,114 @@
+//! `singletrack local`: one run on this machine, without a cluster.
+
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{ConfigArgs, Exit, Failure};
+use crate::api::{Progress, RepoPattern};
+use crate::github::Source;
+use crate::lease::{RunNumber, Tenure};
+use crate::process::{clock::Clock, stop};
+use crate::store::{NewRun, RepositoryRecord, RunEnd, Store, chain};
+use crate::sync::{Broken, Conclusion, Run, conclude, run};
+
+/// The owner of a store that no cluster uses.
+const OWNER: &str = "local";
+
+#[derive(Args, Debug)]
+pub(super) struct LocalArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Read only these of the tracked repositories.
+    #[arg(short, long = "repository", value_name = "REPO")]
+    repositories: Option<Vec<RepoPattern>>,
+    /// Ignore what is known from earlier runs and read everything again.
+    #[arg(long)]
+    full: bool,
+}
+
+pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
+    let config = args.config.read()?;
+    let settings = config.settings;
+    let store: Arc<dyn Store> = config.store;
+    let clock = Clock::default();
+    let wanted = settings.tracked.resolve(args.repositories.as_deref());
+    let repositories = wanted.map_err(|error| Failure::usage(error.to_string()))?;
+    if repositories.is_empty() {
+        return Err(Failure::usage(
+            "nothing is tracked: name repositories with --track owner/name",
+        ));
+    }
+    let source = (settings.token)()
+        .and_then(|token| Source::new(settings.base.clone(), &token, clock.clone()));
+    let source = source.map_err(|error| Failure::plain(error.to_string()))?;
+    let failed = |error| Failure::of("the database cannot be used", &error);
+    store.prepare(OWNER).await.map_err(failed)?;
+    let number = store.ticket(RunNumber(0)).await.map_err(failed)?;
+    let nonce = uuid::Uuid::new_v4().simple().to_string();
+    let tenure = Tenure::without_cluster(number, OWNER, &nonce[..12]);
+    let new = NewRun {
+        run_type: "manual",
+        dry_run: false,
+        namespace: String::new(),
+        name: OWNER.to_owned(),
+        uid: nonce,
+        attempt: 1,
+        takeover_reason: None,
+        started_at: clock.now(),
+        excluded_labels: settings.rules.excluded_labels().to_vec(),
+    };
+    store.activate(&tenure, &new).await.map_err(failed)?;
+    let stop = CancellationToken::new();
+    stop::cancel_on_signal(stop.clone())
+        .map_err(|error| Failure::of("signals cannot be watched", &error))?;
+    let run_it = Run {
+        store: Arc::clone(&store),
+        source,
+        tenure,
+        rules: settings.rules,
+        repositories,
+        parallel: settings.parallel,
+        full: args.full,
+        clock: clock.clone(),
+        stop,
+        progress: watch::channel(Progress::default()).0,
+    };
+    let records = run(&run_it).await.map_err(broken)?;
+    let conclusion = conclude(&records, run_it.source.usage());
+    let end = RunEnd {
+        state: conclusion.state(),
+        reason: conclusion.reason.as_str(),
+        message: conclusion.message.clone(),
+        result: conclusion.result.clone(),
+        completed_at: clock.now(),
+    };
+    store.finish(&run_it.tenure, &end).await.map_err(failed)?;
+    report(&conclusion, &records);
+    Ok(Exit::from(conclusion.phase))
+}
+
+fn report(conclusion: &Conclusion, records: &[RepositoryRecord]) {
+    for record in records.iter().filter(|record| record.error.is_some()) {
+        eprintln!("{}: {}", record.name, record.error.as_deref().unwrap_or_default());
+    }
+    let api = &conclusion.result.api;
+    println!(
+        "{}: {} ({} requests, {} of them unchanged)",
+        conclusion.phase.as_str(),
+        conclusion.message,
+        api.requests,
+        api.not_modified
+    );
+}
+
+fn broken(broken: Broken) -> Failure {
+    match broken {
+        Broken::Stopped => Failure::plain("stopped; what was read so far is stored"),
+        Broken::Superseded => Failure::plain("another run on this database has started"),
+        Broken::Store(error) => Failure::plain(format!("the database was lost: {}", chain(&error))),
+        Broken::Unauthorized(error) => Failure::plain(error.to_string()),
+    }
+}

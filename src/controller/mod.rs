@@ -1,0 +1,268 @@
+//! The operator: starts its parts, and stops them in order.
+//!
+//! Order of stopping: readiness goes; no request is taken any more; calls to GitHub are dropped and
+//! the current transaction ends; the request is queued again; the Lease is freed.
+
+mod schema;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use futures::{StreamExt, future};
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::{WatchStreamExt, reflector};
+use kube::{Api, Client, Config, ResourceExt};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::SyncRequest;
+use crate::cli::{ConfigArgs, Configuration, Exit, Failure};
+use crate::lease::{Identity, Keeper, Seen};
+use crate::process::clock::Clock;
+use crate::process::serve::{Health, serve};
+use crate::process::stop::cancel_on_signal;
+use crate::reconcile::{self, Context, Track};
+use crate::report::{Metrics, Report};
+use crate::store::chain;
+
+/// How long a part that is not ready rests before it is looked at again.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+#[derive(Args, Debug)]
+pub struct ControllerArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Where the endpoints /healthz, /readyz and /metrics are served.
+    #[arg(long, env = "SINGLETRACK_LISTEN", default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+    /// The name of the pod; outside a pod, the host's name.
+    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    pod_name: Option<String>,
+    /// The uid of the pod; empty outside a pod.
+    #[arg(long, env = "POD_UID", default_value = "", value_name = "UID")]
+    pod_uid: String,
+    /// The operator's namespace, where the Lease is. Default: that of the current context.
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE")]
+    pod_namespace: Option<String>,
+}
+
+/// Runs the operator until it is told to stop.
+pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
+    let config = args.config.read()?;
+    let stop = CancellationToken::new();
+    cancel_on_signal(stop.clone())
+        .map_err(|error| Failure::of("signals cannot be watched", &error))?;
+    let (client, lock_client, namespace) = clients(args.pod_namespace).await?;
+    let name = args.pod_name.unwrap_or_else(host_name);
+    let health = Health::starting(&["schema", "store", "lease", "requests"]);
+    let metrics = Metrics::default();
+    let text = {
+        let metrics = metrics.clone();
+        move || metrics.text()
+    };
+    let done = CancellationToken::new();
+    let address = serve(args.listen, health.clone(), text, done.clone())
+        .await
+        .map_err(|error| Failure::of(&format!("cannot listen on {}", args.listen), &error))?;
+    tracing::info!(%address, pod = name, namespace, "the operator has started");
+
+    let clock = Clock::default();
+    let identity = Identity::new(&name, &args.pod_uid);
+    let lease = (namespace.clone(), config.lease.clone());
+    let keeper = Keeper::new(
+        lock_client,
+        (&namespace, &config.lease),
+        identity,
+        config.times,
+        clock.clone(),
+    );
+    let Configuration { settings, store, all_namespaces, .. } = config;
+    let report = Report::new(client.clone(), &name, metrics);
+    let sql = Arc::clone(&store);
+    let ctx = Arc::new(Context::new(
+        client.clone(),
+        store,
+        settings,
+        lease,
+        (health.clone(), report, clock),
+    ));
+    let preparing = tokio::spawn(prepare_store(Arc::clone(&ctx), namespace));
+    if schema_is_known(&ctx, &stop).await {
+        work(ctx, keeper, all_namespaces, stop).await;
+    }
+    preparing.abort();
+    sql.close().await;
+    done.cancel();
+    tracing::info!("the operator has stopped");
+    Ok(Exit::Succeeded)
+}
+
+/// Returns when the API server knows our resource: whether it does. If not, the process was told to
+/// stop.
+async fn schema_is_known(ctx: &Context, stop: &CancellationToken) -> bool {
+    loop {
+        match schema::check(&ctx.client).await {
+            Ok(()) => {
+                ctx.health.well("schema");
+                return true;
+            }
+            Err(why) => ctx.health.ail("schema", &why),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN_AFTER) => {}
+            () = stop.cancelled() => return false,
+        }
+    }
+}
+
+/// Tries to prepare the store until it is. Requests queue in the meantime.
+async fn prepare_store(ctx: Arc<Context>, namespace: String) {
+    loop {
+        match claim_store(&ctx, &namespace).await {
+            Ok(()) => return ctx.store_is_prepared(),
+            Err(why) => ctx.health.ail("store", &why),
+        }
+        tokio::time::sleep(AGAIN_AFTER).await;
+    }
+}
+
+/// Brings the tables up to date and claims the store for the uid of our namespace, which no other
+/// installation has.
+async fn claim_store(ctx: &Context, namespace: &str) -> Result<(), String> {
+    let namespaces: Api<Namespace> = Api::all(ctx.client.clone());
+    let owner = namespaces.get(namespace).await.map_err(|error| {
+        let why = chain(&error);
+        format!("namespace {namespace:?} cannot be read (it needs the verb get): {why}")
+    })?;
+    ctx.store.prepare(&owner.uid().unwrap_or_default()).await.map_err(|error| chain(&error))
+}
+
+/// Watches and works until told to stop, then until nothing of ours is under way.
+async fn work(ctx: Arc<Context>, keeper: Keeper, all: bool, stop: CancellationToken) {
+    let (lease_seen, news) = watch::channel(None);
+    let watching = tokio::spawn(watch_lease(Arc::clone(&ctx), lease_seen));
+    let track = Track::new(Arc::clone(&ctx), keeper, news, stop.clone());
+    let track = tokio::spawn(track.run());
+    reconcile_all(Arc::clone(&ctx), all, stop.clone(), track).await;
+    watching.abort();
+}
+
+/// Passes over all requests, and lives as long as the track does: a run that is stopping still
+/// changes its request.
+async fn reconcile_all(
+    ctx: Arc<Context>,
+    all: bool,
+    stop: CancellationToken,
+    track: tokio::task::JoinHandle<()>,
+) {
+    let requests: Api<SyncRequest> = match all {
+        true => Api::all(ctx.client.clone()),
+        false => Api::namespaced(ctx.client.clone(), &ctx.lease.0),
+    };
+    let (reader, writer) = reflector::store();
+    let noting = Arc::clone(&ctx);
+    let changes = watcher(requests, watcher::Config::default())
+        .default_backoff()
+        .inspect(move |change| match change {
+            Ok(event) => {
+                reconcile::note(event, &noting);
+                if matches!(event, Event::InitDone) {
+                    noting.health.well("requests");
+                }
+            }
+            Err(error) => noting.health.ail("requests", &watch_trouble(error)),
+        })
+        .modify(trim)
+        .reflect(writer)
+        .applied_objects();
+    let passes = Controller::for_stream(changes, reader)
+        .with_config(ControllerConfig::default().concurrency(4))
+        .graceful_shutdown_on(async move { stop.cancelled().await })
+        .run(reconcile::reconcile, again, Arc::clone(&ctx))
+        .for_each(|pass| {
+            if let Err(error) = pass {
+                tracing::debug!(error = chain(&error), "a pass was not finished");
+            }
+            future::ready(())
+        });
+    let ((), ended) = tokio::join!(passes, track);
+    if let Err(error) = ended {
+        tracing::error!(%error, "the track has ended by a fault of its own");
+    }
+}
+
+/// Keeps of a finished request only what its deletion needs.
+fn trim(request: &mut SyncRequest) {
+    request.metadata.managed_fields = None;
+    if let Some(status) = &mut request.status
+        && status.phase.is_terminal()
+    {
+        let completion_time = status.completion_time;
+        let (phase, lock) = (status.phase, status.lock.take());
+        *status =
+            crate::api::SyncRequestStatus { phase, completion_time, lock, ..Default::default() };
+        request.spec.repositories = None;
+        request.metadata.annotations = None;
+    }
+}
+
+fn again(request: Arc<SyncRequest>, error: &reconcile::Error, _: Arc<Context>) -> Action {
+    let name = request.name_any();
+    tracing::warn!(request.name = name, error = chain(error), "the pass is repeated");
+    Action::requeue(AGAIN_AFTER)
+}
+
+async fn watch_lease(ctx: Arc<Context>, seen: watch::Sender<Option<Seen>>) {
+    let leases: Api<Lease> = Api::namespaced(ctx.client.clone(), &ctx.lease.0);
+    let ours = watcher::Config::default().fields(&format!("metadata.name={}", ctx.lease.1));
+    let mut changes = watcher(leases, ours).default_backoff().boxed();
+    let mut listed = None;
+    while let Some(change) = changes.next().await {
+        match change {
+            Ok(Event::Init) => listed = None,
+            Ok(Event::InitApply(lease)) => listed = Some(Arc::new(lease)),
+            Ok(Event::InitDone) => drop(seen.send_replace(listed.take())),
+            Ok(Event::Apply(lease)) => drop(seen.send_replace(Some(Arc::new(lease)))),
+            Ok(Event::Delete(_)) => drop(seen.send_replace(None)),
+            Err(error) => {
+                tracing::debug!(error = chain(&error), "the watch of the lease begins anew");
+            }
+        }
+    }
+}
+
+fn watch_trouble(error: &watcher::Error) -> String {
+    format!(
+        "cannot watch syncrequests: {}; the operator's service account needs get, list and watch \
+         on syncrequests.singletrack.dev",
+        chain(error)
+    )
+}
+
+/// The client for everything, the client for the Lease, and the operator's namespace.
+///
+/// The one for the Lease does not retry: a write that was done and whose answer was lost would come
+/// back as a conflict.
+async fn clients(namespace: Option<String>) -> Result<(Client, Client, String), Failure> {
+    let config = Config::infer().await.map_err(|error| {
+        Failure::of("cannot find a cluster: set KUBECONFIG, or run inside a pod", &error)
+    })?;
+    let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
+    let failed = |error| Failure::of("cannot make a client of the cluster", &error);
+    let mut plain = config.clone();
+    plain.default_retry = false;
+    let client = Client::try_from(config).map_err(|error: kube::Error| failed(error))?;
+    let lock_client = Client::try_from(plain).map_err(failed)?;
+    Ok((client, lock_client, namespace))
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+}

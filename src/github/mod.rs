@@ -1,0 +1,30 @@
+//! Where the data comes from: GitHub's REST API, through octocrab.
+//!
+//! octocrab carries and authenticates; what an answer means, when to ask again, and how an item is
+//! decoded is decided here, because a list must survive one item that is not as described.
+//!
+//! # Guarantees
+//!
+//! - The token goes to the base URL only: a link or a redirect that leaves it is an error.
+//! - A page is never skipped: it is answered, or the error says why not.
+//! - What comes back is bounded in size and in time.
+//!
+//! # Errors
+//!
+//! [`Error::reason`] is a closed set, for statuses and metrics.
+
+mod answer;
+mod decode;
+mod error;
+mod link;
+pub mod model;
+mod octo;
+mod quota;
+mod source;
+
+pub use answer::{Head, Kind, classify};
+pub use decode::{BadItem, decode_list, decode_one};
+pub use error::Error;
+pub use link::{BaseUrl, next};
+pub use quota::{limit_wait, retry_wait};
+pub use source::{Answer, Body, Source, Usage};

@@ -1,0 +1,217 @@
+//! Asks GitHub, waits for its limits, asks again when it is ill, and follows it when it has moved.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use backon::BackoffBuilder;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::answer::message;
+use super::octo::{Broken, Octo};
+use super::{BaseUrl, Error, Head, Kind, classify, limit_wait, next, retry_wait};
+use crate::api::ApiUse;
+use crate::process::clock::Clock;
+
+/// How often a move is followed.
+const MOST_HOPS: usize = 3;
+
+/// A client that knows GitHub's manners. Cheap to clone; clones count together.
+#[derive(Clone)]
+pub struct Source {
+    octo: Octo,
+    base: BaseUrl,
+    identity: String,
+    clock: Clock,
+    usage: Arc<Usage>,
+}
+
+/// An answer that is one.
+#[derive(Debug)]
+pub struct Answer {
+    pub body: Body,
+    /// The ETag under which it may be asked for again.
+    pub etag: Option<String>,
+    /// The path of the list's next page.
+    pub next: Option<String>,
+    /// GitHub's time, or ours where it does not say.
+    pub date: DateTime<Utc>,
+}
+
+/// What came with an answer.
+#[derive(Debug)]
+pub enum Body {
+    /// As it was when its ETag was given.
+    Unchanged,
+    Json(Bytes),
+}
+
+/// What has been asked of GitHub, counted while it goes on.
+#[derive(Debug, Default)]
+pub struct Usage {
+    requests: AtomicU64,
+    not_modified: AtomicU64,
+    retried: AtomicU64,
+    waited_millis: AtomicU64,
+    remaining: AtomicI64,
+    remaining_known: AtomicU64,
+}
+
+impl Source {
+    /// A client for this base URL and token. Must be called inside the runtime.
+    pub fn new(base: BaseUrl, token: &SecretString, clock: Clock) -> Result<Self, Error> {
+        let octo = Octo::connect(&base, token.clone())?;
+        let secret = token.expose_secret();
+        let identity = crate::store::fingerprint(&["token", base.as_str(), secret]);
+        Ok(Self { octo, base, identity, clock, usage: Arc::default() })
+    }
+
+    /// Stands for the base URL and the token: ETags of another are of no use.
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// The whole URL of a path, as ETags are stored under.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The path of a whole URL, if it is below the base URL.
+    pub fn path(&self, url: &str) -> Result<String, Error> {
+        self.base.path_of("a stored page", url)
+    }
+
+    pub fn usage(&self) -> ApiUse {
+        self.usage.read()
+    }
+
+    /// Asks for `path`, until there is an answer that is one.
+    ///
+    /// Limits are waited for and never an error; a server that is ill is asked six times; moves
+    /// below the base URL are followed.
+    pub async fn get(&self, path: &str, etag: Option<&str>) -> Result<Answer, Error> {
+        let mut path = path.to_owned();
+        for _ in 0..=MOST_HOPS {
+            match self.get_here(&path, etag).await? {
+                Ok(answer) => return Ok(answer),
+                Err(moved_to) => path = moved_to,
+            }
+        }
+        Err(Error::MovedInCircles { what: what(&path), hops: MOST_HOPS })
+    }
+
+    /// As [`Source::get`], with a move as the inner error.
+    async fn get_here(
+        &self,
+        path: &str,
+        etag: Option<&str>,
+    ) -> Result<Result<Answer, String>, Error> {
+        let mut pauses = retry_wait().build();
+        let mut limits = 0;
+        let mut tries = 0;
+        loop {
+            self.usage.requests.fetch_add(1, Ordering::Relaxed);
+            tries += 1;
+            let last = match self.octo.get(path, etag).await {
+                Err(Broken::TooLarge) => {
+                    return Err(Error::TooLarge { what: what(path), limit: Broken::LIMIT });
+                }
+                Err(Broken::Connection(problem)) => problem,
+                Ok((head, body)) => {
+                    self.usage.note(&head);
+                    match classify(&head, &body) {
+                        Kind::Limited => {
+                            self.wait_for_limit(&head, limits, path).await;
+                            limits += 1;
+                            tries -= 1;
+                            continue;
+                        }
+                        Kind::Ill => format!("status {}: {}", head.status, message(&body)),
+                        Kind::Moved => return self.moved(path, &head).map(Err),
+                        kind => return self.answer(path, kind, &head, body).map(Ok),
+                    }
+                }
+            };
+            let Some(pause) = pauses.next() else {
+                return Err(Error::Ill { what: what(path), tries, last });
+            };
+            tracing::debug!(path, tries, last, "GitHub is asked again");
+            self.usage.retried.fetch_add(1, Ordering::Relaxed);
+            self.clock.wait(pause).await;
+        }
+    }
+
+    async fn wait_for_limit(&self, head: &Head, nth: u32, path: &str) {
+        let wait = limit_wait(head, nth, self.clock.now());
+        tracing::info!(path, wait_seconds = wait.as_secs(), "waiting for GitHub's limit");
+        self.usage.retried.fetch_add(1, Ordering::Relaxed);
+        self.usage.waited(wait);
+        self.clock.wait(wait).await;
+    }
+
+    fn moved(&self, path: &str, head: &Head) -> Result<String, Error> {
+        let to = head.location.as_deref().unwrap_or_default();
+        self.base.path_of(&what(path), to)
+    }
+
+    fn answer(&self, path: &str, kind: Kind, head: &Head, body: Bytes) -> Result<Answer, Error> {
+        let what = || what(path);
+        let body = match kind {
+            Kind::Ok => Body::Json(body),
+            Kind::Empty => Body::Json(Bytes::from_static(b"[]")),
+            Kind::NotModified => Body::Unchanged,
+            Kind::Unauthorized => return Err(Error::Unauthorized { message: message(&body) }),
+            Kind::Forbidden => {
+                return Err(Error::Forbidden { what: what(), message: message(&body) });
+            }
+            Kind::NotFound => return Err(Error::NotFound { what: what() }),
+            Kind::Gone => return Err(Error::Gone { what: what(), message: message(&body) }),
+            Kind::Conflict | Kind::Refused | Kind::Limited | Kind::Ill | Kind::Moved => {
+                let (status, message) = (head.status, message(&body));
+                return Err(Error::Refused { what: what(), status, message });
+            }
+        };
+        let next = head.link.as_deref().and_then(next);
+        let next = next.map(|url| self.base.path_of(&what(), url)).transpose()?;
+        let date = head.date.unwrap_or_else(|| self.clock.now());
+        Ok(Answer { body, etag: head.etag.clone(), next, date })
+    }
+}
+
+impl Usage {
+    fn note(&self, head: &Head) {
+        if head.status == 304 {
+            self.not_modified.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(remaining) = head.remaining {
+            self.remaining.store(remaining, Ordering::Relaxed);
+            self.remaining_known.store(1, Ordering::Relaxed);
+        }
+    }
+
+    fn waited(&self, wait: Duration) {
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.waited_millis.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> ApiUse {
+        let number = |counter: &AtomicU64| {
+            i64::try_from(counter.load(Ordering::Relaxed)).unwrap_or(i64::MAX)
+        };
+        let known = number(&self.remaining_known) > 0;
+        ApiUse {
+            requests: number(&self.requests),
+            not_modified: number(&self.not_modified),
+            retried: number(&self.retried),
+            waited_seconds: number(&self.waited_millis) / 1000,
+            remaining: known.then(|| self.remaining.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+/// What was asked for, in an error: the path without its query.
+fn what(path: &str) -> String {
+    path.split('?').next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,164 @@
+//! What every pass and the track share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kube::{Api, Client};
+use secrecy::SecretString;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::Queue;
+use crate::api::SyncRequest;
+use crate::github::{self, BaseUrl, Source};
+use crate::process::clock::Clock;
+use crate::process::serve::Health;
+use crate::report::Report;
+use crate::store::Store;
+use crate::sync::{Rules, Tracked};
+
+/// What the configuration says about runs.
+pub struct Settings {
+    pub tracked: Tracked,
+    pub rules: Rules,
+    pub base: BaseUrl,
+    /// Reads the token anew, so that one that was renewed is used without a restart.
+    pub token: Box<dyn Fn() -> Result<SecretString, github::Error> + Send + Sync>,
+    pub parallel: usize,
+}
+
+/// Shared by all passes and the track of one process.
+pub struct Context {
+    pub client: Client,
+    pub store: Arc<dyn Store>,
+    pub settings: Settings,
+    /// The Lease as namespace and name.
+    pub lease: (String, String),
+    pub clock: Clock,
+    pub health: Health,
+    pub report: Report,
+    pub first_sight: tokio::sync::Mutex<()>,
+    prepared: AtomicBool,
+    queue: Mutex<Queue>,
+    live: Mutex<Option<Live>>,
+    head_changed: Notify,
+}
+
+/// The run that goes on in this process.
+#[derive(Clone, Debug)]
+pub struct Live {
+    pub uid: String,
+    pub stop: CancellationToken,
+    why: Arc<Mutex<Option<Stop>>>,
+}
+
+/// Why a run is told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    Cancelled,
+    Deleted,
+    Shutdown,
+}
+
+impl Live {
+    pub fn new(uid: &str) -> Self {
+        Self { uid: uid.to_owned(), stop: CancellationToken::new(), why: Arc::default() }
+    }
+
+    /// Tells the run to stop. The first reason counts.
+    pub fn stop(&self, why: Stop) {
+        locked(&self.why).get_or_insert(why);
+        self.stop.cancel();
+    }
+
+    pub fn why(&self) -> Option<Stop> {
+        *locked(&self.why)
+    }
+}
+
+impl Context {
+    pub fn new(
+        client: Client,
+        store: Arc<dyn Store>,
+        settings: Settings,
+        lease: (String, String),
+        (health, report, clock): (Health, Report, Clock),
+    ) -> Self {
+        Self {
+            client,
+            store,
+            settings,
+            lease,
+            clock,
+            health,
+            report,
+            first_sight: tokio::sync::Mutex::default(),
+            prepared: AtomicBool::new(false),
+            queue: Mutex::default(),
+            live: Mutex::default(),
+            head_changed: Notify::new(),
+        }
+    }
+
+    /// The store has its tables and is ours: runs may start, and a waiting head is tried at once.
+    pub fn store_is_prepared(&self) {
+        self.prepared.store(true, Ordering::Release);
+        self.health.well("store");
+        self.head_changed.notify_one();
+    }
+
+    pub fn is_store_prepared(&self) -> bool {
+        self.prepared.load(Ordering::Acquire)
+    }
+
+    /// The Lease as it stands in a status.
+    pub fn lease_name(&self) -> String {
+        format!("{}/{}", self.lease.0, self.lease.1)
+    }
+
+    pub fn requests(&self, namespace: &str) -> Api<SyncRequest> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// A client for GitHub with the token as it is now.
+    pub fn source(&self) -> Result<Source, github::Error> {
+        let token = (self.settings.token)()?;
+        Source::new(self.settings.base.clone(), &token, self.clock.clone())
+    }
+
+    pub fn queue(&self) -> MutexGuard<'_, Queue> {
+        locked(&self.queue)
+    }
+
+    /// Changes the queue, and wakes the track when the head is another afterwards.
+    pub fn change_queue<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
+        let mut queue = self.queue();
+        let before = queue.head();
+        let done = change(&mut queue);
+        let head = queue.head();
+        let waiting = queue.len();
+        drop(queue);
+        self.report.waiting(waiting);
+        if head != before {
+            self.head_changed.notify_one();
+        }
+        done
+    }
+
+    /// Returns when the head of the queue may have changed.
+    pub async fn head_changed(&self) {
+        self.head_changed.notified().await;
+    }
+
+    pub fn live(&self) -> Option<Live> {
+        locked(&self.live).clone()
+    }
+
+    pub fn set_live(&self, live: Option<Live>) {
+        *locked(&self.live) = live;
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

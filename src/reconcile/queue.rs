@@ -1,0 +1,228 @@
+//! Who is next: an ordered index of the requests that wait or run. Pure.
+//!
+//! An event costs O(log n) in the number of waiting requests.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+/// The place of a request among all: priority, creation, ticket, namespace, name. Every operator
+/// computes the same order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Order {
+    pub priority: Reverse<i32>,
+    pub created_at: DateTime<Utc>,
+    /// A resourceVersion, compared as the number that it is.
+    pub ticket: u64,
+    pub namespace: String,
+    pub name: String,
+}
+
+/// A request, as far as the queue is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub uid: String,
+    pub order: Order,
+}
+
+/// In which of the queue's parts a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Nobody has looked at it yet.
+    New,
+    Waiting,
+    Running,
+    /// Finished, suspended, cancelled, deleted, or not ours.
+    Out,
+}
+
+type Line = BTreeMap<Order, String>;
+
+/// The index. Empty until the first listing is complete, because half a queue has another head.
+#[derive(Debug, Default)]
+pub struct Queue {
+    new: Line,
+    /// One line for each priority, so that places can be counted from the end.
+    waiting: BTreeMap<Reverse<i32>, Line>,
+    running: Line,
+    places: HashMap<String, (Part, Order)>,
+    listed: bool,
+    listing: Option<HashSet<String>>,
+}
+
+impl Queue {
+    /// Puts the request where it belongs now.
+    pub fn put(&mut self, entry: Entry, part: Part) {
+        if let Some(listing) = &mut self.listing {
+            listing.insert(entry.uid.clone());
+        }
+        if self.places.get(&entry.uid).is_some_and(|(p, order)| *p == part && *order == entry.order)
+        {
+            return;
+        }
+        self.take(&entry.uid);
+        if part == Part::Out {
+            return;
+        }
+        self.line(part, &entry.order).insert(entry.order.clone(), entry.uid.clone());
+        self.places.insert(entry.uid, (part, entry.order));
+    }
+
+    /// Forgets the request.
+    pub fn take(&mut self, uid: &str) {
+        let Some((part, order)) = self.places.remove(uid) else { return };
+        let priority = order.priority;
+        self.line(part, &order).remove(&order);
+        if self.waiting.get(&priority).is_some_and(BTreeMap::is_empty) {
+            self.waiting.remove(&priority);
+        }
+    }
+
+    /// A listing of all requests begins: what it does not show is gone.
+    pub fn begin_listing(&mut self) {
+        self.listing = Some(HashSet::new());
+    }
+
+    /// The listing is complete. Gives the uids that are gone.
+    pub fn end_listing(&mut self) -> Vec<String> {
+        self.listed = true;
+        let Some(shown) = self.listing.take() else { return Vec::new() };
+        let gone: Vec<String> =
+            self.places.keys().filter(|uid| !shown.contains(*uid)).cloned().collect();
+        for uid in &gone {
+            self.take(uid);
+        }
+        gone
+    }
+
+    /// The request whose turn it is: the one that runs (it may need repair), else the first.
+    pub fn head(&self) -> Option<Entry> {
+        if !self.listed {
+            return None;
+        }
+        let first = |line: &Line| {
+            let (order, uid) = line.first_key_value()?;
+            Some(Entry { uid: uid.clone(), order: order.clone() })
+        };
+        first(&self.running).or_else(|| self.waiting.values().find_map(first))
+    }
+
+    /// How many are before `order`: running, waiting, or new and earlier.
+    pub fn ahead(&self, order: &Order) -> usize {
+        let in_line = |line: &Line| line.len() - line.range(order.clone()..).count();
+        let higher: usize = self.waiting.range(..order.priority).map(|(_, line)| line.len()).sum();
+        let same = self.waiting.get(&order.priority).map_or(0, in_line);
+        self.running.len() + higher + same
+    }
+
+    /// How many are new and earlier than `order`.
+    pub fn new_before(&self, order: &Order) -> usize {
+        self.new.range(..order.clone()).count()
+    }
+
+    /// The request that runs, if any.
+    pub fn running(&self) -> Option<&Order> {
+        self.running.first_key_value().map(|(order, _)| order)
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.waiting.values().map(BTreeMap::len).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    fn line(&mut self, part: Part, order: &Order) -> &mut Line {
+        match part {
+            Part::New | Part::Out => &mut self.new,
+            Part::Waiting => self.waiting.entry(order.priority).or_default(),
+            Part::Running => &mut self.running,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, priority: i32, created: i64, ticket: u64) -> Entry {
+        let order = Order {
+            priority: Reverse(priority),
+            created_at: DateTime::from_timestamp(created, 0).unwrap(),
+            ticket,
+            namespace: "ns".into(),
+            name: name.into(),
+        };
+        Entry { uid: format!("uid-{name}"), order }
+    }
+
+    fn listed() -> Queue {
+        let mut queue = Queue::default();
+        queue.begin_listing();
+        queue.end_listing();
+        queue
+    }
+
+    #[test]
+    fn the_order_is_priority_then_age_then_ticket_then_name() {
+        let mut queue = listed();
+        let rows = [
+            entry("c", 0, 1, 9),
+            entry("late", 0, 2, 1),
+            entry("b", 0, 1, 10),
+            entry("high", 7, 9, 99),
+            entry("a", 0, 1, 9),
+        ];
+        for row in rows {
+            queue.put(row, Part::Waiting);
+        }
+        let mut seen = Vec::new();
+        while let Some(head) = queue.head() {
+            seen.push(head.order.name.clone());
+            queue.take(&head.uid);
+        }
+        assert_eq!(seen, ["high", "a", "c", "b", "late"]);
+    }
+
+    #[test]
+    fn the_one_that_runs_is_the_head_whatever_waits() {
+        let mut queue = listed();
+        queue.put(entry("urgent", 100, 0, 1), Part::Waiting);
+        queue.put(entry("old", 0, 5, 5), Part::Waiting);
+        queue.put(entry("old", 0, 5, 5), Part::Running);
+        assert_eq!(queue.head().unwrap().order.name, "old");
+        assert_eq!(queue.len(), 1);
+        queue.put(entry("old", 0, 5, 5), Part::Out);
+        assert_eq!(queue.head().unwrap().order.name, "urgent");
+    }
+
+    #[test]
+    fn places_are_counted_over_all_priorities() {
+        let mut queue = listed();
+        for (name, priority) in [("a", 0), ("b", 0), ("h", 5), ("low", -1)] {
+            queue.put(entry(name, priority, 1, 1), Part::Waiting);
+        }
+        queue.put(entry("r", 0, 0, 0), Part::Running);
+        assert_eq!(queue.ahead(&entry("c", 0, 1, 1).order), 4);
+        assert_eq!(queue.ahead(&entry("a", 0, 1, 1).order), 2);
+        queue.put(entry("n", 0, 0, 3), Part::New);
+        assert_eq!(queue.new_before(&entry("c", 0, 1, 1).order), 1);
+    }
+
+    #[test]
+    fn half_a_listing_has_no_head_and_what_it_did_not_show_is_gone() {
+        let mut queue = Queue::default();
+        queue.begin_listing();
+        queue.put(entry("a", 0, 1, 1), Part::Waiting);
+        assert_eq!(queue.head(), None);
+        assert!(queue.end_listing().is_empty());
+        queue.put(entry("b", 0, 1, 2), Part::Waiting);
+        queue.begin_listing();
+        queue.put(entry("b", 0, 1, 2), Part::Waiting);
+        assert_eq!(queue.end_listing(), ["uid-a"]);
+        assert_eq!(queue.head().unwrap().order.name, "b");
+    }
+}

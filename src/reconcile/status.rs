@@ -1,0 +1,228 @@
+//! The status that belongs to a change of phase. Pure.
+
+use chrono::{DateTime, Utc};
+
+use crate::api::{
+    ConditionFacts, LockRef, Micros, Phase, Progress, Reason, RepositoryStatus, SyncRequest,
+    SyncRequestStatus, conditions, cut,
+};
+use crate::lease::{RunNumber, Tenure};
+use crate::store::{RepositoryRecord, RunRecord, RunState};
+use crate::sync::Conclusion;
+
+/// What happens to a request.
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    /// It takes its place in the queue.
+    Queued {
+        ahead: usize,
+    },
+    /// It goes back to the queue, its attempt not counted.
+    Requeued {
+        reason: Reason,
+        message: String,
+    },
+    Started {
+        number: RunNumber,
+        holder: String,
+    },
+    /// It ends with the run that it had.
+    Ended {
+        conclusion: Conclusion,
+        repositories: Vec<RepositoryStatus>,
+    },
+    /// It ends without one.
+    Closed {
+        phase: Phase,
+        reason: Reason,
+        message: String,
+    },
+}
+
+impl Change {
+    pub(super) fn started(tenure: &Tenure) -> Self {
+        Self::Started { number: tenure.number(), holder: tenure.holder().as_str().to_owned() }
+    }
+
+    /// The end that the history tells of.
+    pub(super) fn from_record(record: &RunRecord) -> Self {
+        let phase = match record.state {
+            RunState::Succeeded => Phase::Succeeded,
+            RunState::Partial => Phase::PartiallySucceeded,
+            RunState::Cancelled => Phase::Cancelled,
+            RunState::Failed | RunState::Running | RunState::Interrupted => Phase::Failed,
+        };
+        let reason = record.reason.as_deref().and_then(Reason::parse);
+        let conclusion = Conclusion {
+            phase,
+            reason: reason.unwrap_or(Reason::Completed),
+            message: record.message.clone().unwrap_or_default(),
+            result: record.result.clone(),
+        };
+        Self::Ended { conclusion, repositories: repositories(&record.repositories) }
+    }
+
+    /// Phase, reason and message after the change.
+    pub(super) fn says(&self) -> (Phase, Reason, String) {
+        match self {
+            Self::Queued { ahead: 0 } => {
+                (Phase::Queued, Reason::Queued, "first in the queue".to_owned())
+            }
+            Self::Queued { ahead } => {
+                (Phase::Queued, Reason::Queued, format!("{ahead} were ahead when it queued"))
+            }
+            Self::Requeued { reason, message } => (Phase::Queued, *reason, message.clone()),
+            Self::Started { number, .. } => {
+                (Phase::Running, Reason::Started, format!("run {number} has started"))
+            }
+            Self::Ended { conclusion, .. } => {
+                (conclusion.phase, conclusion.reason, conclusion.message.clone())
+            }
+            Self::Closed { phase, reason, message } => (*phase, *reason, message.clone()),
+        }
+    }
+}
+
+/// The status of `request` after `change`, with the lock that it belongs to.
+pub(super) fn after(
+    request: &SyncRequest,
+    change: &Change,
+    lease: &str,
+    now: DateTime<Utc>,
+) -> SyncRequestStatus {
+    let mut status = request.status.clone().unwrap_or_default();
+    let (phase, reason, message) = change.says();
+    let at = Micros::from(now);
+    status.phase = phase;
+    status.reason = Some(reason.as_str().to_owned());
+    status.message = Some(cut(&message).to_owned());
+    status.observed_generation = request.metadata.generation;
+    let ticket = || request.metadata.resource_version.clone();
+    status.queue_ticket = status.queue_ticket.or_else(ticket);
+    let lock = status.lock.get_or_insert_default();
+    lease.clone_into(&mut lock.lease);
+    lock.holder = None;
+    match change {
+        Change::Started { number, holder } => {
+            status.lock = Some(LockRef { lease: lease.to_owned(), holder: Some(holder.clone()) });
+            status.run_number = Some(number.0);
+            status.first_start_time.get_or_insert(at);
+            status.start_time = Some(at);
+            status.next_attempt_at = None;
+            status.attempts = Some(status.attempts.unwrap_or(0).saturating_add(1));
+            status.progress = Some(Progress::default());
+        }
+        // Interrupted through no fault of its own, so the attempt does not count.
+        Change::Requeued { .. } if request_was_running(request) => {
+            status.attempts = status.attempts.map(|attempts| attempts.saturating_sub(1).max(0));
+            status.progress = None;
+        }
+        Change::Ended { conclusion, repositories } => {
+            status.completion_time = Some(at);
+            status.result = Some(conclusion.result.clone());
+            status.repositories.clone_from(repositories);
+            if let Some(progress) = &mut status.progress {
+                progress.current = None;
+            }
+        }
+        Change::Closed { .. } => status.completion_time = Some(at),
+        Change::Queued { .. } | Change::Requeued { .. } => {}
+    }
+    let facts = ConditionFacts {
+        phase,
+        reason,
+        message: cut(&message),
+        suspended: request.spec.suspend,
+        rate_limited_until: None,
+        generation: request.metadata.generation,
+        now,
+    };
+    status.conditions = conditions(&facts, &status.conditions);
+    status
+}
+
+fn request_was_running(request: &SyncRequest) -> bool {
+    request.status.as_ref().is_some_and(|status| status.phase == Phase::Running)
+}
+
+/// What a status shows of the repositories: failures first, at most 100.
+pub(super) fn repositories(records: &[RepositoryRecord]) -> Vec<RepositoryStatus> {
+    const MOST: usize = 100;
+    let (bad, good): (Vec<_>, Vec<_>) = records.iter().partition(|record| record.error.is_some());
+    let shown = bad.into_iter().chain(good).take(MOST);
+    shown
+        .map(|record| RepositoryStatus {
+            name: record.name.clone(),
+            phase: record.phase,
+            reason: record.reason.clone(),
+            created: record.counts.created,
+            updated: record.counts.updated,
+            removed: record.counts.removed,
+            unchanged: record.counts.unchanged,
+            error: record.error.as_deref().map(|error| cut(error).to_owned()),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{RunType, SyncRequestSpec};
+    use crate::store::Counts;
+
+    fn request(phase: Phase, attempts: i64) -> SyncRequest {
+        let mut request = SyncRequest::new("r", SyncRequestSpec::of(RunType::Manual));
+        request.metadata.resource_version = Some("42".into());
+        let attempts = Some(attempts);
+        request.status = Some(SyncRequestStatus { phase, attempts, ..Default::default() });
+        request
+    }
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_767_225_600, 0).unwrap()
+    }
+
+    #[test]
+    fn a_request_keeps_the_ticket_of_its_first_sight() {
+        let change = Change::Queued { ahead: 3 };
+        let mut request = request(Phase::Pending, 0);
+        let first = after(&request, &change, "ns/l", now());
+        assert_eq!(first.queue_ticket.as_deref(), Some("42"));
+        assert_eq!(first.message.as_deref(), Some("3 were ahead when it queued"));
+        request.metadata.resource_version = Some("77".into());
+        request.status = Some(first);
+        let later = after(&request, &change, "ns/l", now());
+        assert_eq!(later.queue_ticket.as_deref(), Some("42"));
+    }
+
+    #[test]
+    fn an_interrupted_attempt_is_not_counted() {
+        let again = Change::Requeued { reason: Reason::Interrupted, message: "m".into() };
+        assert_eq!(after(&request(Phase::Running, 1), &again, "l", now()).attempts, Some(0));
+        assert_eq!(after(&request(Phase::Queued, 1), &again, "l", now()).attempts, Some(1));
+        let started = Change::Started { number: RunNumber(9), holder: "h".into() };
+        let status = after(&request(Phase::Queued, 0), &started, "l", now());
+        assert_eq!((status.attempts, status.run_number), (Some(1), Some(9)));
+    }
+
+    #[test]
+    fn failures_are_shown_first_and_not_more_than_a_hundred() {
+        let record = |name: usize, error: Option<&str>| RepositoryRecord {
+            name: format!("acme/{name:03}"),
+            repository_id: None,
+            phase: crate::api::RepositoryPhase::Succeeded,
+            reason: None,
+            error: error.map(str::to_owned),
+            pages: 0,
+            counts: Counts::default(),
+            complete: true,
+            started_at: now(),
+            completed_at: now(),
+        };
+        let mut records: Vec<_> = (0..150).map(|name| record(name, None)).collect();
+        records[149] = record(149, Some("broken"));
+        let shown = repositories(&records);
+        assert_eq!(shown.len(), 100);
+        assert_eq!(shown[0].name, "acme/149");
+    }
+}

@@ -1,0 +1,160 @@
+//! What happens, told to the outside: Events, counters and log lines from one table.
+//!
+//! An Event is best effort and never an error.
+
+mod log;
+mod metrics;
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use tokio::time::timeout;
+
+pub use log::{LogFormat, start};
+pub use metrics::Metrics;
+
+use crate::api::{ApiUse, Phase, Reason};
+use crate::lease::RunNumber;
+use crate::store::RunState;
+
+/// Something that others want to know.
+#[derive(Debug)]
+pub enum Happening<'a> {
+    /// A request has changed its phase.
+    Phase { phase: Phase, reason: Reason, message: &'a str },
+    /// The Lease was granted and the run is the active one.
+    Granted { number: RunNumber, taken_over: Option<&'static str>, interrupted: &'a [RunNumber] },
+    /// A write of an older run was refused, or its Lease is lost.
+    Superseded { number: RunNumber },
+    /// Somebody has freed the Lease by hand.
+    Unlocked { holder: &'a str },
+}
+
+/// What a happening means to the outside.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Announcement {
+    pub reason: &'static str,
+    pub note: String,
+    pub warning: bool,
+}
+
+impl Announcement {
+    /// Says what `happening` means, or `None` if it is of no interest.
+    #[must_use]
+    pub fn of(happening: &Happening<'_>) -> Option<Self> {
+        let (reason, note, warning) = match happening {
+            Happening::Phase { phase, reason, message } => {
+                let warning = matches!(phase, Phase::Failed | Phase::PartiallySucceeded)
+                    || *reason == Reason::StoreUnavailable;
+                (reason.as_str(), format!("{}: {message}", phase.as_str()), warning)
+            }
+            Happening::Granted { taken_over: None, .. } => return None,
+            Happening::Granted { number, taken_over: Some(why), interrupted } => {
+                let interrupted: Vec<_> = interrupted.iter().map(ToString::to_string).collect();
+                let closed = match interrupted.is_empty() {
+                    true => "it had no unfinished run".to_owned(),
+                    false => format!("interrupted: run {}", interrupted.join(", ")),
+                };
+                ("TakenOver", format!("run {number} has replaced a holder ({why}); {closed}"), true)
+            }
+            Happening::Superseded { number } => {
+                let note = format!("run {number} has lost the lock; its late writes were refused");
+                ("Superseded", note, true)
+            }
+            Happening::Unlocked { holder } => {
+                ("Unlocked", format!("the lock that {holder} held was freed by hand"), true)
+            }
+        };
+        Some(Self { reason, note, warning })
+    }
+}
+
+/// Tells what happens, in one voice.
+#[derive(Clone)]
+pub struct Report {
+    recorder: Option<Recorder>,
+    metrics: Metrics,
+}
+
+impl Report {
+    /// `instance` is the pod or host that speaks.
+    pub fn new(client: Client, instance: &str, metrics: Metrics) -> Self {
+        let reporter =
+            Reporter { controller: "singletrack".into(), instance: Some(instance.to_owned()) };
+        Self { recorder: Some(Recorder::new(client, reporter)), metrics }
+    }
+
+    /// Says what has happened to the request.
+    pub async fn tell(&self, request: &ObjectReference, happening: &Happening<'_>) {
+        self.metrics.count(happening);
+        let Some(said) = Announcement::of(happening) else { return };
+        let name = request.name.as_deref().unwrap_or_default();
+        let namespace = request.namespace.as_deref().unwrap_or_default();
+        tracing::info!(
+            request.namespace = namespace,
+            request.name = name,
+            reason = said.reason,
+            "{}",
+            said.note
+        );
+        let Some(recorder) = &self.recorder else { return };
+        let event = Event {
+            type_: if said.warning { EventType::Warning } else { EventType::Normal },
+            reason: said.reason.to_owned(),
+            note: Some(said.note),
+            action: "Sync".to_owned(),
+            secondary: None,
+        };
+        match timeout(Duration::from_secs(5), recorder.publish(&event, request)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "the event was not published"),
+            Err(_) => tracing::debug!("the event was not published in time"),
+        }
+    }
+
+    /// How many requests wait.
+    pub fn waiting(&self, waiting: usize) {
+        self.metrics.waiting(waiting);
+    }
+
+    /// What a run has asked of GitHub.
+    pub fn asked(&self, usage: &ApiUse) {
+        self.metrics.asked(usage);
+    }
+
+    /// How a run stands in the history.
+    pub fn ended(&self, state: RunState) {
+        self.metrics.ended(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_takeover_and_a_refused_write_are_warnings_and_a_plain_grant_is_no_news() {
+        let granted = |taken_over| Happening::Granted {
+            number: RunNumber(7),
+            taken_over,
+            interrupted: &[RunNumber(6)],
+        };
+        assert_eq!(Announcement::of(&granted(None)), None);
+        let said = Announcement::of(&granted(Some("Silent"))).unwrap();
+        assert_eq!((said.reason, said.warning), ("TakenOver", true));
+        assert!(said.note.contains("interrupted: run 6"), "{}", said.note);
+        let lost = Announcement::of(&Happening::Superseded { number: RunNumber(6) }).unwrap();
+        assert!(lost.warning);
+    }
+
+    #[test]
+    fn a_phase_is_told_with_its_reason() {
+        let phase = |phase, reason| Happening::Phase { phase, reason, message: "m" };
+        let said = Announcement::of(&phase(Phase::Running, Reason::Started)).unwrap();
+        assert_eq!((said.reason, said.note.as_str()), ("Started", "Running: m"));
+        assert!(!said.warning);
+        assert!(Announcement::of(&phase(Phase::Failed, Reason::Unauthorized)).unwrap().warning);
+    }
+}

@@ -1,0 +1,291 @@
+//! SQLite: one file, one writer at a time, readers beside it (WAL).
+
+mod pages;
+mod runs;
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, Column, Row, Sqlite as Db, Transaction};
+
+use super::row::to_seconds;
+use super::table::{REPOSITORIES, Table};
+use super::{
+    Activation, Counts, Error, NewRun, PageWrite, RepositoryRecord, RepositoryRow, RunEnd,
+    RunRecord, SeenPage, Store,
+};
+use crate::api::Micros;
+use crate::lease::{RunNumber, Tenure};
+
+static MIGRATIONS: Migrator = {
+    let mut migrator = sqlx::migrate!("src/store/sqlite/migrations");
+    // A newer operator may have been here: its tables are a superset of ours.
+    migrator.ignore_missing = true;
+    migrator
+};
+
+/// Above this no number is drawn, so that the next ones can never overflow.
+const HIGHEST_NUMBER: i64 = 1 << 53;
+
+/// A store in one SQLite file.
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    /// One connection, so that this process' own writers wait in line and not for the file.
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Sqlite {
+    /// A store in the file at `path`. The file is opened, and created, by the first call.
+    pub fn at(path: &Path) -> Self {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A run that is told to have ended must still have ended after a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(30));
+        let pool = |connections| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(60))
+                .connect_lazy_with(options.clone())
+        };
+        Self { writer: pool(1), readers: pool(4) }
+    }
+
+    /// The store in the file at `path`, for questions only.
+    pub fn read_only(path: &Path) -> Self {
+        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        let pool = || SqlitePoolOptions::new().connect_lazy_with(options.clone());
+        Self { writer: pool(), readers: pool() }
+    }
+
+    /// Answers a question in SQL: the names of the columns, and the rows as texts.
+    pub async fn query(&self, sql: &str) -> Result<(Vec<String>, Vec<Vec<String>>), Error> {
+        let failed = |source| Error::of("answer a question", source);
+        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.readers).await;
+        let rows = rows.map_err(failed)?;
+        let columns = rows.first().map(|row| row.columns().iter().map(|c| c.name().to_owned()));
+        let columns = columns.map(Iterator::collect).unwrap_or_default();
+        let text = |row: &SqliteRow, at| {
+            row.try_get_unchecked::<Option<String>, _>(at).map(Option::unwrap_or_default)
+        };
+        let cells = |row: &SqliteRow| (0..row.len()).map(|at| text(row, at)).collect();
+        let rows = rows.iter().map(cells).collect::<Result<_, sqlx::Error>>().map_err(failed)?;
+        Ok((columns, rows))
+    }
+
+    /// Closes the file. Calls that come later fail.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// A transaction that may write. It waits for the writer before it, at most 30 seconds.
+    async fn begin(&self, doing: &'static str) -> Result<Transaction<'static, Db>, Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|source| Error::of(doing, source))
+    }
+
+    /// A transaction of the run that `tenure` belongs to, if its writes still count.
+    async fn begin_fenced(
+        &self,
+        tenure: &Tenure,
+        doing: &'static str,
+    ) -> Result<Transaction<'static, Db>, Error> {
+        let mut tx = self.begin(doing).await?;
+        let (active, holder): (i64, String) =
+            sqlx::query_as("SELECT active, holder FROM sync_fence")
+                .fetch_one(&mut *tx)
+                .await
+                .map_err(|source| Error::of(doing, source))?;
+        if active == tenure.number().0 && holder == tenure.holder().as_str() {
+            Ok(tx)
+        } else {
+            Err(Error::Superseded { number: tenure.number(), active: RunNumber(active) })
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn prepare(&self, owner: &str) -> Result<(), Error> {
+        MIGRATIONS.run(&self.writer).await.map_err(|source| Error::Migrate { source })?;
+        let doing = "claim the store";
+        let failed = |source| Error::of(doing, source);
+        let mut tx = self.begin(doing).await?;
+        let found: Option<String> = sqlx::query_scalar("SELECT owner FROM sync_store")
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(failed)?;
+        match found {
+            Some(found) if found == owner => Ok(()),
+            Some(owner) => Err(Error::InUse { owner }),
+            None => {
+                sqlx::query("INSERT INTO sync_store (owner) VALUES (?1)")
+                    .bind(owner)
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(failed)?;
+                tx.commit().await.map_err(failed)
+            }
+        }
+    }
+
+    async fn newest(&self) -> Result<RunNumber, Error> {
+        let newest = "SELECT max(seq, (SELECT active FROM sync_fence)) FROM sync_tickets";
+        sqlx::query_scalar(newest)
+            .fetch_one(&self.readers)
+            .await
+            .map(RunNumber)
+            .map_err(|source| Error::of("read the newest run number", source))
+    }
+
+    async fn ticket(&self, floor: RunNumber) -> Result<RunNumber, Error> {
+        let doing = "draw a run number";
+        let failed = |source| Error::of(doing, source);
+        let mut tx = self.begin(doing).await?;
+        let drawn: i64 = sqlx::query_scalar(
+            "UPDATE sync_tickets SET seq = max(seq, ?1, (SELECT active FROM sync_fence)) + 1 \
+             RETURNING seq",
+        )
+        .bind(floor.0.min(HIGHEST_NUMBER))
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(failed)?;
+        if drawn > HIGHEST_NUMBER {
+            return Err(Error::NumbersExhausted(RunNumber(drawn)));
+        }
+        tx.commit().await.map_err(failed)?;
+        Ok(RunNumber(drawn))
+    }
+
+    async fn activate(&self, tenure: &Tenure, run: &NewRun) -> Result<Activation, Error> {
+        runs::activate(self, tenure, run).await
+    }
+
+    async fn finish(&self, tenure: &Tenure, end: &RunEnd) -> Result<(), Error> {
+        runs::finish(self, tenure, end).await
+    }
+
+    async fn ended_run(&self, request_uid: &str) -> Result<Option<RunRecord>, Error> {
+        runs::ended_run(&self.readers, request_uid).await
+    }
+
+    async fn history(&self, limit: u32) -> Result<Vec<RunRecord>, Error> {
+        runs::history(&self.readers, limit).await
+    }
+
+    async fn put_repository(
+        &self,
+        tenure: &Tenure,
+        row: &RepositoryRow,
+        seen: Option<&SeenPage>,
+    ) -> Result<(), Error> {
+        let doing = "write a repository";
+        let mut tx = self.begin_fenced(tenure, doing).await?;
+        upsert(&mut tx, &REPOSITORIES, std::slice::from_ref(row), tenure, doing).await?;
+        if let Some(seen) = seen {
+            pages::put_seen(&mut tx, seen).await?;
+        }
+        tx.commit().await.map_err(|source| Error::of(doing, source))
+    }
+
+    async fn repository_id(&self, full_name: &str) -> Result<Option<i64>, Error> {
+        sqlx::query_scalar(
+            "SELECT id FROM repositories WHERE full_name = ?1 COLLATE NOCASE \
+             ORDER BY tracked DESC, stored_at DESC LIMIT 1",
+        )
+        .bind(full_name)
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(|source| Error::of("look for a repository", source))
+    }
+
+    async fn labels(
+        &self,
+        repository_id: i64,
+        numbers: &[i64],
+    ) -> Result<Vec<(i64, Vec<String>)>, Error> {
+        pages::labels(&self.readers, repository_id, numbers).await
+    }
+
+    async fn put_page(&self, tenure: &Tenure, page: &PageWrite) -> Result<Counts, Error> {
+        pages::put(self, tenure, page).await
+    }
+
+    async fn seen_page(&self, url: &str, identity: &str) -> Result<Option<SeenPage>, Error> {
+        pages::seen(&self.readers, url, identity).await
+    }
+
+    async fn cursor(
+        &self,
+        repository_id: i64,
+        resource: &str,
+    ) -> Result<Option<DateTime<Utc>>, Error> {
+        let since: Option<Option<DateTime<Utc>>> = sqlx::query_scalar(
+            "SELECT since FROM sync_cursors WHERE repository_id = ?1 AND resource = ?2",
+        )
+        .bind(repository_id)
+        .bind(resource)
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(|source| Error::of("read a cursor", source))?;
+        Ok(since.flatten())
+    }
+
+    async fn put_outcome(&self, tenure: &Tenure, record: &RepositoryRecord) -> Result<(), Error> {
+        runs::put_outcome(self, tenure, record).await
+    }
+}
+
+/// Writes `rows` as a set and says what has become of them.
+async fn upsert<R: serde::Serialize>(
+    tx: &mut Transaction<'static, Db>,
+    table: &Table,
+    rows: &[R],
+    tenure: &Tenure,
+    doing: &'static str,
+) -> Result<Counts, Error> {
+    if rows.is_empty() {
+        return Ok(Counts::default());
+    }
+    let failed = |source| Error::of(doing, source);
+    let encode = |source: serde_json::Error| failed(sqlx::Error::Encode(source.into()));
+    let json = serde_json::to_string(rows).map_err(encode)?;
+    let existing: i64 = sqlx::query_scalar(AssertSqlSafe(table.count_existing()))
+        .bind(&json)
+        .fetch_one(&mut **tx)
+        .await
+        .map_err(failed)?;
+    let written = sqlx::query(AssertSqlSafe(table.upsert()))
+        .bind(&json)
+        .bind(to_seconds(crate::process::clock::Clock::default().now()))
+        .bind(tenure.number().0)
+        .execute(&mut **tx)
+        .await
+        .map_err(failed)?
+        .rows_affected();
+    let all = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let written = i64::try_from(written).unwrap_or(i64::MAX);
+    let created = all - existing;
+    Ok(Counts {
+        created,
+        updated: written - created,
+        unchanged: all - written,
+        ..Counts::default()
+    })
+}
+
+/// The fixed-width form of a time in a `sync_*` table.
+fn micros(at: DateTime<Utc>) -> String {
+    Micros::from(at).to_string()
+}

@@ -1,0 +1,138 @@
+//! What a run has achieved, from what came of its repositories. Pure.
+
+use crate::api::{ApiUse, Phase, Reason, RepositoryPhase, RunResult, cut};
+use crate::store::{Counts, RepositoryRecord, RunState};
+
+/// How a run ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conclusion {
+    pub phase: Phase,
+    pub reason: Reason,
+    pub message: String,
+    pub result: RunResult,
+}
+
+impl Conclusion {
+    /// The end of a run that could not begin, or was refused by GitHub as a whole.
+    #[must_use]
+    pub fn failed(reason: Reason, message: &str, api: ApiUse) -> Self {
+        let result = RunResult { api, ..RunResult::default() };
+        Self { phase: Phase::Failed, reason, message: cut(message).to_owned(), result }
+    }
+
+    /// How the history calls it.
+    pub fn state(&self) -> RunState {
+        match self.phase {
+            Phase::Succeeded => RunState::Succeeded,
+            Phase::PartiallySucceeded => RunState::Partial,
+            Phase::Cancelled => RunState::Cancelled,
+            Phase::Pending | Phase::Queued | Phase::Running => RunState::Interrupted,
+            Phase::Failed | Phase::Rejected => RunState::Failed,
+        }
+    }
+}
+
+/// Says how a run ends that has read these repositories. Never a success with an error inside.
+#[must_use]
+pub fn conclude(records: &[RepositoryRecord], api: ApiUse) -> Conclusion {
+    let mut counts = Counts::default();
+    for record in records {
+        counts += record.counts;
+    }
+    let bad: Vec<_> = records.iter().filter(|r| r.phase != RepositoryPhase::Succeeded).collect();
+    let failed = records.iter().filter(|r| r.phase == RepositoryPhase::Failed).count();
+    let (phase, reason) = if !records.is_empty() && failed == records.len() {
+        (Phase::Failed, Reason::AllRepositoriesFailed)
+    } else if !bad.is_empty() {
+        (Phase::PartiallySucceeded, Reason::SomeRepositoriesFailed)
+    } else if counts.quarantined > 0 {
+        (Phase::PartiallySucceeded, Reason::ItemsSetAside)
+    } else {
+        (Phase::Succeeded, Reason::Completed)
+    };
+    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let result = RunResult {
+        repositories: count(records.len()),
+        failed: count(failed),
+        created: counts.created,
+        updated: counts.updated,
+        removed: counts.removed,
+        unchanged: counts.unchanged,
+        changed: counts.created + counts.updated + counts.removed,
+        quarantined: counts.quarantined,
+        api,
+    };
+    let message = cut(&message(records.len(), &bad, &counts)).to_owned();
+    Conclusion { phase, reason, message, result }
+}
+
+fn message(all: usize, bad: &[&RepositoryRecord], counts: &Counts) -> String {
+    let mut text = format!(
+        "{all} {}: {} created, {} updated, {} unchanged",
+        if all == 1 { "repository" } else { "repositories" },
+        counts.created,
+        counts.updated,
+        counts.unchanged
+    );
+    match counts.quarantined {
+        0 => {}
+        1 => text.push_str("; 1 item was set aside (see the table sync_quarantine)"),
+        n => text += &format!("; {n} items were set aside (see the table sync_quarantine)"),
+    }
+    if let Some(first) = bad.first() {
+        let why = first.error.as_deref().unwrap_or("no reason is known");
+        text += &format!("; {} of {all} not read: {}: {why}", bad.len(), first.name);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn record(phase: RepositoryPhase, quarantined: i64) -> RepositoryRecord {
+        RepositoryRecord {
+            name: "acme/widgets".into(),
+            repository_id: Some(1),
+            phase,
+            reason: None,
+            error: (phase != RepositoryPhase::Succeeded).then(|| "no".to_owned()),
+            pages: 1,
+            counts: Counts { created: 2, quarantined, ..Counts::default() },
+            complete: true,
+            started_at: DateTime::UNIX_EPOCH,
+            completed_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_success_has_no_error_inside() {
+        use RepositoryPhase::{Failed, Succeeded, Suspect};
+        let rows = [
+            (vec![record(Succeeded, 0)], Phase::Succeeded, Reason::Completed),
+            (vec![], Phase::Succeeded, Reason::Completed),
+            (vec![record(Succeeded, 1)], Phase::PartiallySucceeded, Reason::ItemsSetAside),
+            (
+                vec![record(Succeeded, 1), record(Failed, 0)],
+                Phase::PartiallySucceeded,
+                Reason::SomeRepositoriesFailed,
+            ),
+            (vec![record(Suspect, 0)], Phase::PartiallySucceeded, Reason::SomeRepositoriesFailed),
+            (vec![record(Failed, 0)], Phase::Failed, Reason::AllRepositoriesFailed),
+        ];
+        for (records, phase, reason) in rows {
+            let conclusion = conclude(&records, ApiUse::default());
+            assert_eq!((conclusion.phase, conclusion.reason), (phase, reason), "{records:?}");
+        }
+    }
+
+    #[test]
+    fn the_message_names_the_first_failure_and_what_was_set_aside() {
+        let records = [record(RepositoryPhase::Failed, 0), record(RepositoryPhase::Succeeded, 1)];
+        let message = conclude(&records, ApiUse::default()).message;
+        assert!(message.contains("1 of 2 not read: acme/widgets: no"), "{message}");
+        assert!(message.contains("1 item was set aside"), "{message}");
+    }
+}

@@ -1,0 +1,144 @@
+//! What the label rules make of GitHub's labels. Pure.
+
+use serde::{Deserialize, Serialize};
+
+/// The rules as they stand in the configuration.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RulesConfig {
+    /// The label that replaces every status label of a closed issue.
+    pub closed_status: String,
+    /// Stored labels that survive although GitHub does not have them; `*` at the end is a prefix.
+    pub keep_labels: Vec<String>,
+    /// Issues with one of these labels are not open work.
+    pub exclude_labels: Vec<String>,
+    /// The status labels that count, without `status/`, the first one first.
+    pub statuses: Vec<String>,
+}
+
+impl Default for RulesConfig {
+    fn default() -> Self {
+        let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Self {
+            closed_status: "status/done".to_owned(),
+            keep_labels: own(&["agent/*"]),
+            exclude_labels: Vec::new(),
+            statuses: own(&[
+                "backlog",
+                "todo",
+                "ready",
+                "in-progress",
+                "in-review",
+                "review",
+                "blocked",
+                "done",
+            ]),
+        }
+    }
+}
+
+const STATUS: &str = "status/";
+const BACKLOG: &str = "backlog";
+const DONE: &str = "done";
+
+/// The rules, ready to be used.
+#[derive(Clone, Debug, Default)]
+pub struct Rules(RulesConfig);
+
+impl From<RulesConfig> for Rules {
+    fn from(config: RulesConfig) -> Self {
+        Self(config)
+    }
+}
+
+impl Rules {
+    pub fn excluded_labels(&self) -> &[String] {
+        &self.0.exclude_labels
+    }
+
+    /// Whether stored labels have a say.
+    pub fn keep_any(&self) -> bool {
+        !self.0.keep_labels.is_empty()
+    }
+
+    /// The labels of an issue, sorted: GitHub's, with every status replaced when it is closed, and
+    /// with those stored ones that are to be kept.
+    #[must_use]
+    pub fn labels(&self, github: &[String], closed: bool, stored: &[String]) -> Vec<String> {
+        let mut labels: Vec<String> = github
+            .iter()
+            .filter(|label| !(closed && label.starts_with(STATUS)))
+            .chain(stored.iter().filter(|label| self.keeps(label)))
+            .cloned()
+            .collect();
+        if closed {
+            labels.push(self.0.closed_status.clone());
+        }
+        sorted(labels)
+    }
+
+    /// The status of an issue with these labels. Their order means nothing: of several known ones
+    /// the first of the configuration counts.
+    #[must_use]
+    pub fn status(&self, labels: &[String], closed: bool) -> String {
+        if closed {
+            return DONE.to_owned();
+        }
+        let has = |status: &&String| {
+            labels.iter().any(|label| label.strip_prefix(STATUS) == Some(status.as_str()))
+        };
+        self.0.statuses.iter().find(has).map_or_else(|| BACKLOG.to_owned(), Clone::clone)
+    }
+
+    fn keeps(&self, label: &str) -> bool {
+        self.0.keep_labels.iter().any(|kept| match kept.strip_suffix('*') {
+            Some(prefix) => label.starts_with(prefix),
+            None => label == kept,
+        })
+    }
+}
+
+/// The labels in the one order in which they are stored, each once.
+#[must_use]
+pub(super) fn sorted(mut labels: Vec<String>) -> Vec<String> {
+    labels.sort_unstable();
+    labels.dedup();
+    labels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(labels: &[&str]) -> Vec<String> {
+        labels.iter().map(|label| (*label).to_owned()).collect()
+    }
+
+    #[track_caller]
+    fn check(github: &[&str], closed: bool, stored: &[&str], labels: &[&str], status: &str) {
+        let rules = Rules::default();
+        let made = rules.labels(&own(github), closed, &own(stored));
+        assert_eq!(made, own(labels));
+        assert_eq!(rules.status(&made, closed), status);
+    }
+
+    #[test]
+    fn a_closed_issue_is_done_and_nothing_else() {
+        check(&["status/todo", "bug", "status/x"], true, &[], &["bug", "status/done"], "done");
+        check(&["status/done"], true, &[], &["status/done"], "done");
+    }
+
+    #[test]
+    fn an_open_issue_has_its_first_known_status() {
+        check(&["bug"], false, &[], &["bug"], "backlog");
+        check(&["status/future"], false, &[], &["status/future"], "backlog");
+        let both = ["status/in-progress", "status/todo"];
+        check(&both, false, &[], &["status/in-progress", "status/todo"], "todo");
+    }
+
+    #[test]
+    fn only_labels_that_are_to_be_kept_survive() {
+        check(&["bug"], false, &["agent/claimed", "old"], &["agent/claimed", "bug"], "backlog");
+        check(&["agent/a"], true, &["agent/a"], &["agent/a", "status/done"], "done");
+    }
+}

@@ -1,0 +1,143 @@
+//! The cases: small hostile inputs, each with its right answer, run one by one.
+//!
+//! The folder is `tests/cases`, or that of `SINGLETRACK_CASES`. What is expected is in the files.
+
+mod case;
+mod check;
+mod script;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use singletrack::api::Progress;
+use singletrack::github::{BaseUrl, Source};
+use singletrack::lease::{RunNumber, Tenure};
+use singletrack::process::clock::Clock;
+use singletrack::store::{NewRun, Sqlite, Store};
+use singletrack::sync::{Broken, Conclusion, Rules, RulesConfig, Run, conclude, run};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use case::Case;
+use check::Seen;
+use script::Script;
+
+/// Cases that wait for a later part of the product, each with the reason.
+const WAITING: [(&str, &str); 10] = [
+    ("app-auth", "GitHub App tokens are issue 4"),
+    ("deleted-issue", "tombstones are issue 4"),
+    ("transferred-issue", "tombstones are issue 4"),
+    ("moved-while-paging", "issues that are in neither list are issue 4"),
+    ("mass-removal-guard", "tombstones and Suspect are issue 4"),
+    ("renamed-repository", "issues that are in neither list are issue 4"),
+    ("page-too-large", "halved pages are issue 4"),
+    ("draft-release-and-dead-fork", "automation data is issue 5"),
+    ("empty-repository", "automation data is issue 5"),
+    ("run-ids-and-nulls", "automation data is issue 5"),
+];
+
+#[tokio::test]
+async fn cases() {
+    let folder = std::env::var_os("SINGLETRACK_CASES").map(PathBuf::from);
+    let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let cases = case::read(&folder.unwrap_or_else(default));
+    assert!(!cases.is_empty(), "the folder holds no case");
+    let (mut passed, mut failed, mut waiting) = (0, Vec::new(), 0);
+    for case in cases {
+        if let Some((name, why)) = WAITING.iter().find(|(name, _)| *name == case.name) {
+            println!("waits  {name}: {why}");
+            waiting += 1;
+            continue;
+        }
+        match play(&case).await {
+            problems if problems.is_empty() => {
+                println!("passed {}", case.name);
+                passed += 1;
+            }
+            problems => {
+                println!("FAILED {}: {}", case.name, problems.join("; "));
+                failed.push(case.name);
+            }
+        }
+    }
+    println!("cases: {passed} passed, {} failed, {waiting} wait", failed.len());
+    assert!(failed.is_empty(), "{failed:?}");
+}
+
+/// The time at which the clock of each case starts.
+fn start() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_767_225_600, 0).expect("a time")
+}
+
+/// Plays one case on an empty store, and gives what was not as expected.
+async fn play(case: &Case) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = Script::start(case).await;
+    let path = folder.path().join("store.db");
+    let store = Sqlite::at(&path);
+    store.prepare("cases").await.expect("a store");
+    case.before.fill(&store, &path).await;
+    let clock = Clock::starting_at(start());
+    let cursor = store.cursor(1001, "issues.closed").await.expect("a cursor");
+    let (conclusion, records) = attempt(case, &script, &store, &clock).await;
+    let seen = Seen {
+        conclusion,
+        records,
+        requests: script.requests(),
+        waited: (clock.now() - start()).num_seconds(),
+        cursor_moved: store.cursor(1001, "issues.closed").await.expect("a cursor") != cursor,
+        store: Sqlite::read_only(&path),
+    };
+    let problems = check::check(case, &seen).await;
+    seen.store.close().await;
+    store.close().await;
+    problems
+}
+
+async fn attempt(
+    case: &Case,
+    script: &Script,
+    store: &Sqlite,
+    clock: &Clock,
+) -> (Conclusion, Vec<singletrack::store::RepositoryRecord>) {
+    let number = store.ticket(RunNumber(0)).await.expect("a ticket");
+    let tenure = Tenure::without_cluster(number, "cases", "nonce");
+    let new = NewRun {
+        run_type: "manual",
+        dry_run: false,
+        namespace: "cases".into(),
+        name: case.name.clone(),
+        uid: case.name.clone(),
+        attempt: 1,
+        takeover_reason: None,
+        started_at: clock.now(),
+        excluded_labels: Vec::new(),
+    };
+    store.activate(&tenure, &new).await.expect("active");
+    let base = BaseUrl::parse(&script.base_url(), false).expect("a base URL");
+    let token = SecretString::from("a-token-of-the-cases");
+    let source = Source::new(base, &token, clock.clone()).expect("a source");
+    let it = Run {
+        store: Arc::new(store.clone()),
+        source,
+        tenure,
+        rules: Rules::from(RulesConfig::default()),
+        repositories: case.tracked(),
+        parallel: 4,
+        full: false,
+        clock: clock.clone(),
+        stop: CancellationToken::new(),
+        progress: watch::channel(Progress::default()).0,
+    };
+    match run(&it).await {
+        Ok(records) => (conclude(&records, it.source.usage()), records),
+        Err(Broken::Unauthorized(error)) => {
+            let reason = singletrack::api::Reason::Unauthorized;
+            let usage = it.source.usage();
+            (Conclusion::failed(reason, &error.to_string(), usage), Vec::new())
+        }
+        Err(other) => panic!("{}: {other:?}", case.name),
+    }
+}

@@ -1,0 +1,14 @@
+//! The integration tests: one binary, one control plane, one namespace a test.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../../examples/github/stand_in/mod.rs"]
+mod stand_in;
+mod support;
+
+mod admission;
+mod cases;
+mod lock;
+mod misuse;
+mod requests;
+mod sync;

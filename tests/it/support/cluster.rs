@@ -1,0 +1,158 @@
+//! One real control plane for the whole test binary, and a namespace of it for each test.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::Namespace as Space;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ListParams, ObjectMeta, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::wait::{await_condition, conditions};
+use kube::{Api, Client, Config, ResourceExt};
+use singletrack::api::{Phase, RunType, SyncRequest, SyncRequestSpec, crd};
+
+use super::{awaited, poll};
+
+/// The control plane. It ends with this process, whichever way that ends: the starter waits for the
+/// end of its standard input, which we hold.
+pub(crate) struct Cluster {
+    pub(crate) kubeconfig: PathBuf,
+    config: Config,
+    _starter: Child,
+}
+
+/// The control plane, started by whoever asks first.
+pub(crate) fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    // In a thread of its own, because the runtime of a test ends with the test.
+    CLUSTER.get_or_init(|| std::thread::spawn(start).join().expect("the control plane starts"))
+}
+
+fn start() -> Cluster {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = std::env::temp_dir().join(format!("singletrack-it-{}", std::process::id()));
+    let mut starter = Command::new("sh")
+        .arg(root.join("tests/cluster/start"))
+        .arg(&folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("sh is there");
+    let mut line = String::new();
+    let output = starter.stdout.take().expect("it is piped");
+    BufReader::new(output).read_line(&mut line).expect("the starter speaks");
+    let kubeconfig = line.trim().strip_prefix("ready ");
+    let kubeconfig = PathBuf::from(kubeconfig.expect("the control plane is ready"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let config = runtime.expect("a runtime").block_on(async {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let read = Kubeconfig::read_from(&kubeconfig).expect("the kubeconfig is one");
+        let options = KubeConfigOptions::default();
+        let config = Config::from_custom_kubeconfig(read, &options).await;
+        let config = config.expect("the kubeconfig fits");
+        let client = Client::try_from(config.clone()).expect("a client");
+        let crds: Api<CustomResourceDefinition> = Api::all(client);
+        let crd = crd();
+        let name = crd.name_any();
+        crds.create(&PostParams::default(), &crd).await.expect("the CRD is accepted");
+        let established = await_condition(crds, &name, conditions::is_crd_established());
+        awaited("the CRD", established).await.expect("the CRD is established");
+        config
+    });
+    Cluster { kubeconfig, config, _starter: starter }
+}
+
+/// A namespace of one test, with what a test does in it.
+#[derive(Clone)]
+pub(crate) struct Namespace {
+    pub(crate) name: String,
+    pub(crate) client: Client,
+}
+
+impl Namespace {
+    /// A new namespace whose name begins with `purpose`.
+    pub(crate) async fn new(purpose: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let cluster = tokio::task::spawn_blocking(cluster).await.expect("the control plane");
+        let client = Client::try_from(cluster.config.clone()).expect("a client");
+        let name = format!("{purpose}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let metadata = ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() };
+        let space = Space { metadata, ..Space::default() };
+        let spaces: Api<Space> = Api::all(client.clone());
+        spaces.create(&PostParams::default(), &space).await.expect("a namespace");
+        Self { name, client }
+    }
+
+    pub(crate) fn requests(&self) -> Api<SyncRequest> {
+        Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    pub(crate) fn leases(&self) -> Api<Lease> {
+        Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    /// Creates a manual request of this name.
+    pub(crate) async fn manual(&self, name: &str) -> SyncRequest {
+        self.create(name, SyncRequestSpec::of(RunType::Manual)).await
+    }
+
+    pub(crate) async fn create(&self, name: &str, spec: SyncRequestSpec) -> SyncRequest {
+        let request = SyncRequest::new(name, spec);
+        self.requests().create(&PostParams::default(), &request).await.expect("it is accepted")
+    }
+
+    pub(crate) async fn get(&self, name: &str) -> SyncRequest {
+        self.requests().get(name).await.expect("it is there")
+    }
+
+    /// The request once `holds` is true of it.
+    pub(crate) async fn request_when(
+        &self,
+        name: &str,
+        what: &str,
+        holds: impl Fn(&SyncRequest) -> bool,
+    ) -> SyncRequest {
+        let holds = |request: Option<&SyncRequest>| request.is_some_and(&holds);
+        let seen = await_condition(self.requests(), name, holds);
+        let seen = awaited(&format!("{name} {what}"), seen).await;
+        seen.expect("the watch works").expect("it is there")
+    }
+
+    pub(crate) async fn in_phase(&self, name: &str, phase: Phase) -> SyncRequest {
+        self.request_when(name, phase.as_str(), |request| phase_of(request) == phase).await
+    }
+
+    pub(crate) async fn finished(&self, name: &str) -> SyncRequest {
+        self.request_when(name, "finished", |request| phase_of(request).is_terminal()).await
+    }
+
+    /// Waits for an Event of this reason about the request.
+    pub(crate) async fn event(&self, request: &str, reason: &str) -> Event {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.name);
+        let about = ListParams::default().fields(&format!("reason={reason}"));
+        poll(&format!("event {reason} of {request}"), async || {
+            let list = events.list(&about).await.expect("events can be listed");
+            list.items.into_iter().find(|event| {
+                let regarding = event.regarding.as_ref();
+                regarding.is_some_and(|it| it.name.as_deref() == Some(request))
+            })
+        })
+        .await
+    }
+
+    /// The Lease once `holds` is true of it.
+    pub(crate) async fn lease_when(&self, what: &str, holds: impl Fn(&Lease) -> bool) -> Lease {
+        let holds = |lease: Option<&Lease>| lease.is_some_and(&holds);
+        let seen = await_condition(self.leases(), "singletrack", holds);
+        awaited(what, seen).await.expect("the watch works").expect("it is there")
+    }
+}
+
+pub(crate) fn phase_of(request: &SyncRequest) -> Phase {
+    request.status.as_ref().map(|status| status.phase).unwrap_or_default()
+}

@@ -1,0 +1,39 @@
+//! What the tests need: a real control plane, operators as processes, a proxy before one of them.
+
+mod cluster;
+mod operator;
+mod proxy;
+
+use std::time::Duration;
+
+pub(crate) use cluster::{Namespace, cluster, phase_of};
+pub(crate) use operator::{Pod, TOKEN, history, operator};
+pub(crate) use proxy::{Action, Proxy, Rule};
+
+/// After so long, what is awaited is not coming any more. Not a bound on speed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The result of `work`, or a failure that names what did not come.
+#[track_caller]
+pub(crate) fn awaited<T>(what: &str, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    let what = what.to_owned();
+    async move {
+        let late = |_| panic!("{what}: not within {PATIENCE:?}");
+        tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(late)
+    }
+}
+
+/// What `look` finds, asked again until it finds something: for what cannot be awaited, such as a
+/// file that another process writes.
+pub(crate) async fn poll<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let looking = async {
+        let mut again = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            again.tick().await;
+            if let Some(found) = look().await {
+                return found;
+            }
+        }
+    };
+    awaited(what, looking).await
+}

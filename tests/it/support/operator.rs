@@ -1,0 +1,198 @@
+//! Operators as real processes, which a test kills, stops and starts again.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use singletrack::store::{RunRecord, Sqlite, Store};
+
+use super::{Namespace, cluster, poll};
+use crate::stand_in::{Repository, StandIn};
+
+/// What a replica says it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Pod {
+    pub(crate) name: String,
+    pub(crate) uid: String,
+}
+
+impl Pod {
+    pub(crate) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), uid: format!("uid-of-{name}") }
+    }
+
+    /// Outside a pod nothing can be asked about it.
+    pub(crate) fn without_uid(name: &str) -> Self {
+        Self { name: name.to_owned(), uid: String::new() }
+    }
+}
+
+/// How an operator is started.
+pub(crate) struct Starter {
+    command: Command,
+    pod: String,
+    folder: PathBuf,
+}
+
+/// An operator for all repositories of `github`, in `space`, with its database in `folder`.
+pub(crate) fn operator(space: &Namespace, github: &StandIn, folder: &Path) -> Starter {
+    let tracked: Vec<String> =
+        github.world(|world| world.repositories().map(Repository::full_name).collect());
+    // The kernel kills it when the test ends, however that ends.
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_singletrack"), "controller"])
+        .args(["--listen", "127.0.0.1:0", "--github-url", &github.base_url()])
+        .args(["--track", &tracked.join(",")])
+        .arg("--database")
+        .arg(folder.join("store.db"))
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("KUBECONFIG", &cluster().kubeconfig)
+        .env("POD_NAMESPACE", &space.name)
+        .env("GITHUB_TOKEN", TOKEN)
+        .env("SINGLETRACK_LOG", "info,singletrack=debug");
+    Starter { command, pod: "pod".into(), folder: folder.to_owned() }.pod(&Pod::named("pod"))
+}
+
+/// The token that the operators of the tests have.
+pub(crate) const TOKEN: &str = "a-token-of-the-tests";
+
+impl Starter {
+    pub(crate) fn pod(mut self, pod: &Pod) -> Self {
+        self.command.env("POD_NAME", &pod.name).env("POD_UID", &pod.uid);
+        self.pod.clone_from(&pod.name);
+        self
+    }
+
+    /// Short times of the lock: a holder is stale after `stale_after`.
+    pub(crate) fn times(mut self, stale_after: Duration, heartbeat: Duration) -> Self {
+        let millis = |time: Duration| format!("{}ms", time.as_millis());
+        self.command.args(["--lease-stale-after", &millis(stale_after)]);
+        self.command.args(["--lease-heartbeat", &millis(heartbeat)]);
+        self
+    }
+
+    /// Keeps the log elsewhere than beside the database.
+    pub(crate) fn log_in(mut self, folder: &Path) -> Self {
+        folder.clone_into(&mut self.folder);
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn without_env(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    pub(crate) fn start(mut self) -> Operator {
+        let log = self.folder.join(format!("{}.log", self.pod));
+        let file = File::options().create(true).append(true).open(&log).expect("a log");
+        let child = self.command.stderr(file).spawn().expect("setpriv is there (util-linux)");
+        Operator { child, log, folder: self.folder }
+    }
+}
+
+/// An operator that runs. Dropping it kills it, and shows its log if the test has failed.
+pub(crate) struct Operator {
+    child: Child,
+    log: PathBuf,
+    folder: PathBuf,
+}
+
+impl Operator {
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("it is still there");
+    }
+
+    /// `kill -9`, and its end.
+    pub(crate) fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.child.wait().expect("it has ended");
+    }
+
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// SIGTERM, and how it has ended.
+    pub(crate) async fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        poll("the operator ends", async || self.child.try_wait().expect("it can be waited for"))
+            .await
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until the log holds `text`.
+    pub(crate) async fn says(&self, text: &str) {
+        poll(&format!("the log says {text:?}"), async || self.log().contains(text).then_some(()))
+            .await;
+    }
+
+    /// The answer of `/readyz`, once `holds` is true of its status and text.
+    pub(crate) async fn ready_when(&self, holds: impl Fn(u16, &str) -> bool) -> String {
+        self.says("the operator has started").await;
+        let log = self.log();
+        let address = log.split("address=").nth(1).and_then(|rest| rest.split(' ').next());
+        let address = address.expect("the log names the address").to_owned();
+        poll("readyz", async || {
+            let (status, text) = get(&address, "/readyz").await;
+            holds(status, &text).then_some(text)
+        })
+        .await
+    }
+
+    pub(crate) async fn ready(&self) {
+        self.ready_when(|status, _| status == 200).await;
+    }
+
+    /// The run history, oldest first.
+    pub(crate) async fn history(&self) -> Vec<RunRecord> {
+        history(&self.folder).await
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- {}\n{}", self.log.display(), self.log());
+        }
+    }
+}
+
+/// The run history of the database in `folder`, oldest first.
+pub(crate) async fn history(folder: &Path) -> Vec<RunRecord> {
+    let store = Sqlite::at(&folder.join("store.db"));
+    let mut runs = store.history(10_000).await.expect("the history can be read");
+    store.close().await;
+    runs.reverse();
+    runs
+}
+
+async fn get(address: &str, path: &str) -> (u16, String) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("it listens");
+    let question = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(question.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("it answers");
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+    (status.unwrap_or(0), body.unwrap_or_default())
+}

@@ -1,0 +1,206 @@
+//! A proxy between one replica and the API server: it holds, drops, answers or freezes what a test
+//! names. Upstream calls are apart from the client's connection, so they land also after the client
+//! has given up.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::{Method, StatusCode};
+use http_body_util::{BodyExt, StreamBody};
+use kube::Client;
+use tokio::sync::watch;
+
+use super::{Namespace, awaited};
+
+/// Which calls a rule is about.
+#[derive(Clone)]
+pub(crate) struct Rule {
+    pub(crate) method: Method,
+    /// A part of the path.
+    pub(crate) path: &'static str,
+    /// A part of the body that is sent; empty for any.
+    pub(crate) body: &'static str,
+    pub(crate) action: Action,
+    /// How many calls it is about, then it is used up.
+    pub(crate) times: usize,
+}
+
+#[derive(Clone)]
+pub(crate) enum Action {
+    /// Forwards the call only when the gate is opened.
+    Hold(watch::Receiver<bool>),
+    /// Forwards the call, and never answers.
+    DropAnswer,
+    /// Answers by itself.
+    Answer(StatusCode, String),
+}
+
+/// The proxy of one replica. Ends when it is dropped.
+pub(crate) struct Proxy {
+    shared: Arc<Shared>,
+    address: String,
+    server: tokio::task::JoinHandle<()>,
+}
+
+struct Shared {
+    client: Client,
+    rules: Mutex<Vec<Rule>>,
+    /// What has arrived: method and path with query, and whether a rule took it.
+    seen: watch::Sender<Vec<(String, bool)>>,
+    frozen: watch::Sender<bool>,
+}
+
+impl Proxy {
+    pub(crate) async fn start(space: &Namespace) -> Self {
+        let shared = Arc::new(Shared {
+            client: space.client.clone(),
+            rules: Mutex::default(),
+            seen: watch::Sender::default(),
+            frozen: watch::Sender::new(false),
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let app = Router::new().fallback(handle).with_state(Arc::clone(&shared));
+        let server = tokio::spawn(async move {
+            axum::serve(listener, app).await.expect("the proxy serves");
+        });
+        Self { shared, address, server }
+    }
+
+    /// A kubeconfig, in `folder`, that leads through this proxy.
+    pub(crate) fn kubeconfig(&self, folder: &Path) -> PathBuf {
+        let path = folder.join(format!("kubeconfig-{}", self.address.replace(':', "-")));
+        let mut file = std::fs::File::create(&path).expect("a file");
+        let text = format!(
+            "apiVersion: v1\nkind: Config\n\
+             clusters: [{{name: p, cluster: {{server: \"http://{}\"}}}}]\n\
+             contexts: [{{name: p, context: {{cluster: p, user: p}}}}]\n\
+             users: [{{name: p, user: {{}}}}]\ncurrent-context: p\n",
+            self.address
+        );
+        file.write_all(text.as_bytes()).expect("it can be written");
+        path
+    }
+
+    pub(crate) fn rule(&self, rule: Rule) {
+        self.shared.rules.lock().expect("not poisoned").push(rule);
+    }
+
+    /// Holds the next call of this kind; sending `true` lets it through.
+    pub(crate) fn hold(
+        &self,
+        method: Method,
+        path: &'static str,
+        body: &'static str,
+    ) -> watch::Sender<bool> {
+        let (gate, held) = watch::channel(false);
+        self.rule(Rule { method, path, body, action: Action::Hold(held), times: 1 });
+        gate
+    }
+
+    /// Lets no event of any watch through until it is thawed.
+    pub(crate) fn freeze_watches(&self, frozen: bool) {
+        self.shared.frozen.send_replace(frozen);
+    }
+
+    /// Waits until a rule has taken a call whose path has this part.
+    pub(crate) async fn taken(&self, path: &str) {
+        self.until(path, |(call, taken)| *taken && call.contains(path)).await;
+    }
+
+    /// Waits until a call with this beginning has arrived after the first `before` calls.
+    pub(crate) async fn called_after(&self, before: usize, call: &str) {
+        let mut seen = self.shared.seen.subscribe();
+        let found = seen.wait_for(|seen| seen.iter().skip(before).any(|(c, _)| c.contains(call)));
+        awaited(call, found).await.expect("the proxy lives");
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.shared.seen.borrow().len()
+    }
+
+    async fn until(&self, what: &str, holds: impl Fn(&(String, bool)) -> bool) {
+        let mut seen = self.shared.seen.subscribe();
+        let found = seen.wait_for(|seen| seen.iter().any(&holds));
+        awaited(what, found).await.expect("the proxy lives");
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let call = format!("{} {}", parts.method, parts.uri);
+    // No decision of ours may rest on an answer from a cache.
+    assert!(!call.contains("resourceVersion=0&") && !call.ends_with("resourceVersion=0"), "{call}");
+    let action = shared.action(&parts.method, &call, &body);
+    let watches = call.contains("watch=");
+    shared.seen.send_modify(|seen| seen.push((call, action.is_some())));
+    parts.headers.remove(http::header::HOST);
+    parts.headers.remove(http::header::AUTHORIZATION);
+    let forwarded = http::Request::from_parts(parts, kube::client::Body::from(body.to_vec()));
+    let client = shared.client.clone();
+    match action {
+        Some(Action::Answer(status, text)) => answer(status, text),
+        Some(Action::DropAnswer) => {
+            let _ = client.send(forwarded).await;
+            std::future::pending().await
+        }
+        Some(Action::Hold(mut held)) => {
+            let upstream = tokio::spawn(async move {
+                let _ = held.wait_for(|open| *open).await;
+                client.send(forwarded).await
+            });
+            respond(upstream.await.expect("the call is made"), None)
+        }
+        None => respond(client.send(forwarded).await, watches.then(|| shared.frozen.subscribe())),
+    }
+}
+
+impl Shared {
+    fn action(&self, method: &Method, call: &str, body: &Bytes) -> Option<Action> {
+        let mut rules = self.rules.lock().expect("not poisoned");
+        let sent = String::from_utf8_lossy(body);
+        let rule = rules.iter_mut().find(|rule| {
+            rule.times > 0
+                && rule.method == *method
+                && call.contains(rule.path)
+                && sent.contains(rule.body)
+        })?;
+        rule.times -= 1;
+        Some(rule.action.clone())
+    }
+}
+
+/// The upstream's answer; each part of a watch waits while the watches are frozen.
+fn respond(
+    upstream: kube::Result<Response<kube::client::Body>>,
+    frozen: Option<watch::Receiver<bool>>,
+) -> Response {
+    let (parts, body) = match upstream {
+        Err(error) => return answer(StatusCode::BAD_GATEWAY, error.to_string()),
+        Ok(upstream) => upstream.into_parts(),
+    };
+    let Some(frozen) = frozen else { return Response::from_parts(parts, Body::new(body)) };
+    let frames = futures::stream::unfold((body, frozen), |(mut body, mut frozen)| async move {
+        let frame = body.frame().await?;
+        let _ = frozen.wait_for(|frozen| !frozen).await;
+        Some((frame, (body, frozen)))
+    });
+    Response::from_parts(parts, Body::new(StreamBody::new(frames)))
+}
+
+fn answer(status: StatusCode, text: String) -> Response {
+    let response = Response::builder().status(status).header("content-type", "application/json");
+    response.body(Body::from(text)).expect("a response")
+}

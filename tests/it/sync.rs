@@ -1,0 +1,161 @@
+//! One run after the other against the stand-in: what is asked, and what is written.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use http::StatusCode;
+use secrecy::SecretString;
+use singletrack::api::{Phase, Progress};
+use singletrack::github::{BaseUrl, Source};
+use singletrack::lease::{RunNumber, Tenure};
+use singletrack::process::clock::Clock;
+use singletrack::store::{NewRun, Sqlite, Store};
+use singletrack::sync::{Conclusion, Rules, RulesConfig, Run, conclude, run};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::stand_in::{Fault, Matcher, StandIn, World};
+use crate::support::TOKEN;
+
+/// One run over all repositories of the stand-in.
+async fn sync(github: &StandIn, store: &Sqlite) -> Conclusion {
+    let number = store.ticket(RunNumber(0)).await.unwrap();
+    let tenure = Tenure::without_cluster(number, "test", "nonce");
+    let clock = Clock::default();
+    let new = NewRun {
+        run_type: "manual",
+        dry_run: false,
+        namespace: "test".into(),
+        name: format!("run-{number}"),
+        uid: format!("uid-{number}"),
+        attempt: 1,
+        takeover_reason: None,
+        started_at: clock.now(),
+        excluded_labels: Vec::new(),
+    };
+    store.activate(&tenure, &new).await.unwrap();
+    let base = BaseUrl::parse(&github.base_url(), false).unwrap();
+    let names = github.world(|world| {
+        world.repositories().map(|repo| repo.full_name().parse().unwrap()).collect()
+    });
+    let it = Run {
+        store: Arc::new(store.clone()),
+        source: Source::new(base, &SecretString::from(TOKEN), clock.clone()).unwrap(),
+        tenure,
+        rules: Rules::from(RulesConfig::default()),
+        repositories: names,
+        parallel: 4,
+        full: false,
+        clock,
+        stop: CancellationToken::new(),
+        progress: watch::channel(Progress::default()).0,
+    };
+    let records = run(&it).await.unwrap();
+    conclude(&records, it.source.usage())
+}
+
+async fn store(folder: &Path) -> Sqlite {
+    let store = Sqlite::at(&folder.join("store.db"));
+    store.prepare("test").await.unwrap();
+    store
+}
+
+async fn start(repositories: usize, issues: usize, cursor_links: bool) -> StandIn {
+    let mut world = World::generate(11, repositories, issues);
+    world.token = Some(TOKEN.to_owned());
+    world.cursor_links = cursor_links;
+    StandIn::start(world).await
+}
+
+/// Every row of the data tables.
+async fn data(store: &Sqlite) -> Vec<Vec<Vec<String>>> {
+    let mut tables = Vec::new();
+    for table in ["repositories", "issues", "pull_requests"] {
+        tables.push(store.query(&format!("SELECT * FROM {table}")).await.unwrap().1);
+    }
+    tables
+}
+
+#[tokio::test]
+async fn all_issues_are_stored_and_from_the_third_run_on_nothing_is_transferred_or_written() {
+    for cursor_links in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let (github, store) = (start(2, 730, cursor_links).await, store(folder.path()).await);
+        let first = sync(&github, &store).await;
+        assert_eq!((first.phase, first.result.created), (Phase::Succeeded, 1460));
+        let rows = store.query("SELECT count(*) FROM issues").await.unwrap().1[0][0].clone();
+        let pulls =
+            store.query("SELECT count(*) FROM pull_requests").await.unwrap().1[0][0].clone();
+        let total: i64 = rows.parse::<i64>().unwrap() + pulls.parse::<i64>().unwrap();
+        assert_eq!(total, 1460);
+
+        sync(&github, &store).await;
+        let before = data(&store).await;
+        for _ in 0..2 {
+            github.clear_requests();
+            let again = sync(&github, &store).await;
+            assert_eq!((again.phase, again.result.changed), (Phase::Succeeded, 0));
+            let asked = github.requests();
+            assert!(!asked.is_empty());
+            for request in asked {
+                assert_eq!(request.status, Some(304), "{}", request.path_and_query);
+            }
+            assert_eq!(again.result.api.requests, again.result.api.not_modified);
+            assert_eq!(data(&store).await, before, "a data row was written");
+        }
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_changes_is_updated_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (github, store) = (start(1, 250, false).await, store(folder.path()).await);
+    sync(&github, &store).await;
+    let open = "SELECT min(number) FROM issues WHERE state = 'open'";
+    let number = store.query(open).await.unwrap().1[0][0].parse().unwrap();
+    github.world(|world| {
+        world.repository_mut("acme/widgets-0").close_issue(number);
+        world.repository_mut("acme/widgets-0").open_issue(9001, "a new one");
+    });
+    let second = sync(&github, &store).await;
+    assert_eq!((second.result.created, second.result.updated), (1, 1));
+    let row = format!("SELECT state, status, stored_by FROM issues WHERE number = {number}");
+    assert_eq!(store.query(&row).await.unwrap().1, [["closed", "done", "2"]]);
+    let stamped = "SELECT count(*) FROM issues WHERE stored_by = 2";
+    assert_eq!(store.query(stamped).await.unwrap().1, [["2"]]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_ill_for_a_while_costs_nothing_but_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (github, store) = (start(1, 250, false).await, store(folder.path()).await);
+    let page = || Matcher::get("/repos/acme/widgets-0/issues");
+    github.inject(page().with("state", "open"), 0, Some(1), Fault::html(StatusCode::BAD_GATEWAY));
+    github.inject(page().with("page", "2"), 0, Some(1), Fault::CutBody { after: 500 });
+    github.inject(page().with("state", "closed"), 0, Some(1), Fault::Reset);
+    let run = sync(&github, &store).await;
+    assert_eq!((run.phase, run.result.created), (Phase::Succeeded, 250));
+    assert!(run.result.api.retried >= 3, "{:?}", run.result.api);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_page_that_never_comes_whole_fails_the_repository_and_moves_no_cursor() {
+    let folder = tempfile::tempdir().unwrap();
+    let (github, store) = (start(1, 250, false).await, store(folder.path()).await);
+    let bomb =
+        Matcher::get("/repos/acme/widgets-0/issues").with("state", "closed").with("page", "2");
+    github.inject(bomb, 0, Some(1), Fault::GzipBomb { bytes: 80 << 20 });
+    let run = sync(&github, &store).await;
+    assert_eq!(run.phase, Phase::Failed);
+    assert!(run.message.contains("not read"), "{}", run.message);
+    let cursors = "SELECT resource FROM sync_cursors WHERE complete_at IS NOT NULL";
+    assert_eq!(store.query(cursors).await.unwrap().1, [["issues.open"]]);
+    let healed = sync(&github, &store).await;
+    assert_eq!(healed.phase, Phase::Succeeded);
+    let all = "SELECT (SELECT count(*) FROM issues) + (SELECT count(*) FROM pull_requests)";
+    assert_eq!(store.query(all).await.unwrap().1, [["250"]]);
+    store.close().await;
+}
