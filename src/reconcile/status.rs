@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::api::{
-    ConditionFacts, LockRef, Micros, Phase, Progress, Reason, RepositoryStatus, SyncRequest,
-    SyncRequestStatus, conditions, cut,
+    ConditionFacts, LockRef, Micros, Phase, Progress, Reason, RepositoryStatus, RunResult,
+    SyncRequest, SyncRequestStatus, conditions, cut,
 };
 use crate::lease::{RunNumber, Tenure};
 use crate::store::{RepositoryRecord, RunRecord, RunState};
@@ -121,9 +121,7 @@ pub(super) fn after(
             status.completion_time = Some(at);
             status.result = Some(conclusion.result.clone());
             status.repositories.clone_from(repositories);
-            if let Some(progress) = &mut status.progress {
-                progress.current = None;
-            }
+            status.progress = Some(complete(&conclusion.result));
         }
         Change::Closed { .. } => status.completion_time = Some(at),
         Change::Queued { .. } | Change::Requeued { .. } => {}
@@ -139,6 +137,17 @@ pub(super) fn after(
     };
     status.conditions = conditions(&facts, &status.conditions);
     status
+}
+
+/// The progress of a run that has ended: every repository was looked at.
+fn complete(result: &RunResult) -> Progress {
+    Progress {
+        summary: format!("{0}/{0}", result.repositories),
+        repositories_total: result.repositories,
+        repositories_done: result.repositories,
+        items_fetched: result.created + result.updated + result.unchanged,
+        current: None,
+    }
 }
 
 fn request_was_running(request: &SyncRequest) -> bool {
