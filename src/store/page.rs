@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{IssueRow, PullRow};
 
-/// One page of a list, ready to be stored.
+/// One page of a list, ready to be stored. No number is on it twice.
 #[derive(Clone, Debug)]
 pub struct PageWrite {
     pub repository_id: i64,

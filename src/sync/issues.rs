@@ -258,7 +258,11 @@ async fn put(run: &Run, page: PageWrite) -> Result<Counts, Failure> {
             other => counts += other?,
         }
     }
-    let last = PageWrite { set_aside, completes: page.completes, ..rest };
+    let completes = page.completes.map(|completion| Completion {
+        changed: completion.changed || counts.changed(),
+        ..completion
+    });
+    let last = PageWrite { set_aside, completes, ..rest };
     counts += run.store.put_page(&run.tenure, &last).await?;
     Ok(counts)
 }

@@ -8,7 +8,12 @@ mod support;
 
 mod admission;
 mod cases;
+mod crds;
 mod lock;
 mod misuse;
+mod model;
+mod recordings;
 mod requests;
+mod store_contract;
 mod sync;
+mod tidy;

@@ -18,7 +18,7 @@ use crate::stand_in::{Fault, Matcher, StandIn, World};
 use crate::support::TOKEN;
 
 /// One run over all repositories of the stand-in.
-async fn sync(github: &StandIn, store: &Sqlite) -> Conclusion {
+pub(crate) async fn sync(github: &StandIn, store: &Sqlite) -> Conclusion {
     let number = store.ticket(RunNumber(0)).await.unwrap();
     let tenure = Tenure::without_cluster(number, "test", "nonce");
     let clock = Clock::default();
@@ -54,7 +54,7 @@ async fn sync(github: &StandIn, store: &Sqlite) -> Conclusion {
     conclude(&records, it.source.usage())
 }
 
-async fn store(folder: &Path) -> Sqlite {
+pub(crate) async fn store(folder: &Path) -> Sqlite {
     let store = Sqlite::at(&folder.join("store.db"));
     store.prepare("test").await.unwrap();
     store

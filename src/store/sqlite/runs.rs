@@ -138,7 +138,7 @@ pub(super) async fn finish(store: &Sqlite, tenure: &Tenure, end: &RunEnd) -> Res
          repositories = ?6, failed = ?7, created = ?8, updated = ?9, removed = ?10, \
          unchanged = ?11, quarantined = ?12, api_requests = ?13, api_not_modified = ?14, \
          api_retried = ?15, api_waited_seconds = ?16, api_remaining = ?17 \
-         WHERE run_number = ?1",
+         WHERE run_number = ?1 AND status = 'running'",
     )
     .bind(tenure.number().0)
     .bind(end.state.as_str())

@@ -1,0 +1,242 @@
+//! The contract of a [`Store`], written once and run on each database that there is.
+
+mod pages;
+mod runs;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use singletrack::api::{RepositoryPhase, RunResult};
+use singletrack::lease::{RunNumber, Tenure};
+use singletrack::store::{
+    Completion, Counts, Error, IssueRow, NewRun, PageWrite, PullRow, RepositoryRecord,
+    RepositoryRow, RunEnd, RunState, SeenPage, Sqlite, Store,
+};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use tokio::sync::Mutex;
+
+/// A database under test, and a way to see and change it past the store.
+#[async_trait]
+trait Place: Send + Sync {
+    /// The store, opened anew; the one from before is closed.
+    async fn open(&self) -> Arc<dyn Store>;
+    /// All rows of all tables.
+    async fn dump(&self) -> BTreeMap<String, Vec<Vec<String>>>;
+    async fn rows(&self, sql: &str) -> Vec<Vec<String>>;
+    async fn execute(&self, sql: &str);
+}
+
+struct OnSqlite {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+    store: Mutex<Option<Sqlite>>,
+}
+
+impl OnSqlite {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        Self { _folder: folder, path, store: Mutex::default() }
+    }
+}
+
+#[async_trait]
+impl Place for OnSqlite {
+    async fn open(&self) -> Arc<dyn Store> {
+        let mut open = self.store.lock().await;
+        if let Some(before) = open.take() {
+            before.close().await;
+        }
+        let store = Sqlite::at(&self.path);
+        *open = Some(store.clone());
+        Arc::new(store)
+    }
+
+    async fn dump(&self) -> BTreeMap<String, Vec<Vec<String>>> {
+        let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '_*'";
+        let mut all = BTreeMap::new();
+        for table in self.rows(tables).await.into_iter().flatten() {
+            let rows = self.rows(&format!("SELECT * FROM {table}")).await;
+            all.insert(table, rows);
+        }
+        assert!(all.len() > 10, "{:?}", all.keys());
+        all
+    }
+
+    async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+        let reader = Sqlite::read_only(&self.path);
+        let mut rows = reader.query(sql).await.unwrap().1;
+        reader.close().await;
+        rows.sort();
+        rows
+    }
+
+    async fn execute(&self, sql: &str) {
+        let path = self.path.to_str().unwrap();
+        let mut connection = SqliteConnection::connect(path).await.unwrap();
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+}
+
+/// Makes a test on each database of each part of the contract.
+macro_rules! on_each_database {
+    ($($file:ident::$part:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $part() {
+                super::$file::$part(&super::OnSqlite::new()).await;
+            })*
+        }
+    };
+}
+
+on_each_database! {
+    runs::tickets_rise_and_respect_the_floor
+    runs::tickets_drawn_at_the_same_time_differ
+    runs::an_older_number_is_not_activated
+    runs::an_activation_may_be_repeated_by_the_same_tenure_only
+    runs::an_activation_closes_unfinished_runs_as_interrupted
+    runs::a_request_that_has_ended_is_not_activated_again
+    runs::an_older_tenure_writes_nothing_after_a_newer_activation
+    runs::preparing_again_is_fine_and_another_owner_changes_nothing
+    runs::everything_is_there_after_closing_and_opening
+    runs::an_ended_run_is_told_with_its_repositories_failures_first
+    runs::an_end_may_be_told_again
+    runs::an_outcome_leaves_its_error_in_the_repository_until_it_is_gone
+    pages::the_same_page_again_changes_nothing
+    pages::a_changed_row_is_the_only_one_that_is_written
+    pages::etag_and_cursor_are_written_with_the_rows
+    pages::a_refused_row_refuses_the_whole_page
+    pages::the_cursor_moves_only_if_the_pass_changed_a_row
+    pages::a_list_of_issues_leaves_alone_what_pulls_has_told
+    pages::eight_tasks_write_through_one_store
+}
+
+const OWNER: &str = "namespace-uid";
+
+async fn prepared(place: &dyn Place) -> Arc<dyn Store> {
+    let store = place.open().await;
+    store.prepare(OWNER).await.unwrap();
+    store
+}
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
+}
+
+fn tenure(number: i64) -> Tenure {
+    Tenure::without_cluster(RunNumber(number), "pod", &format!("n{number}"))
+}
+
+fn new_run(uid: &str) -> NewRun {
+    NewRun {
+        run_type: "manual",
+        dry_run: false,
+        namespace: "team".into(),
+        name: format!("name-of-{uid}"),
+        uid: uid.into(),
+        attempt: 1,
+        takeover_reason: None,
+        started_at: at(0),
+        excluded_labels: vec!["wontfix".into()],
+    }
+}
+
+/// Activates the run of this number, for a request of its own.
+async fn active(store: &dyn Store, number: i64) -> Tenure {
+    let tenure = tenure(number);
+    store.activate(&tenure, &new_run(&format!("uid-{number}"))).await.unwrap();
+    tenure
+}
+
+fn end(state: RunState) -> RunEnd {
+    let result = RunResult { repositories: 3, failed: 1, created: 2, ..RunResult::default() };
+    RunEnd { state, reason: "Completed", message: "done".into(), result, completed_at: at(60) }
+}
+
+fn repository(id: i64) -> RepositoryRow {
+    let (owner, name, full_name) = ("acme".into(), format!("r{id}"), format!("acme/r{id}"));
+    RepositoryRow { id, owner, name, full_name, tracked: true, ..RepositoryRow::default() }
+}
+
+fn issue(repository_id: i64, number: i64, title: &str) -> IssueRow {
+    IssueRow {
+        repository_id,
+        number,
+        id: Some(repository_id * 1000 + number),
+        title: Some(title.into()),
+        state: "open".into(),
+        status: "open".into(),
+        labels: vec!["bug".into()],
+        created_at: Some(at(-5)),
+        ..IssueRow::default()
+    }
+}
+
+fn pull(repository_id: i64, number: i64, title: &str) -> PullRow {
+    PullRow {
+        repository_id,
+        number,
+        source: "issues",
+        title: Some(title.into()),
+        state: "open".into(),
+        ..PullRow::default()
+    }
+}
+
+fn page(repository_id: i64, issues: Vec<IssueRow>) -> PageWrite {
+    PageWrite {
+        repository_id,
+        resource: "issues.open",
+        at: at(10),
+        issues,
+        pulls: Vec::new(),
+        set_aside: Vec::new(),
+        seen: None,
+        completes: None,
+    }
+}
+
+/// A page that brings an ETag and ends a pass with this cursor.
+fn last_page(repository_id: i64, issues: Vec<IssueRow>, cursor: DateTime<Utc>) -> PageWrite {
+    let completes = Some(Completion { cursor: Some(cursor), changed: false });
+    PageWrite { seen: Some(seen()), completes, ..page(repository_id, issues) }
+}
+
+fn seen() -> SeenPage {
+    SeenPage {
+        url: "https://api.github.com/list".into(),
+        identity: "token".into(),
+        etag: "W/\"1\"".into(),
+        next_url: None,
+        numbers: vec![1, 2],
+    }
+}
+
+fn outcome(name: &str, phase: RepositoryPhase, error: Option<&str>) -> RepositoryRecord {
+    RepositoryRecord {
+        name: name.into(),
+        repository_id: Some(1),
+        phase,
+        reason: error.map(|_| "NotFound".into()),
+        error: error.map(Into::into),
+        pages: 2,
+        counts: Counts { created: 2, unchanged: 5, ..Counts::default() },
+        complete: error.is_none(),
+        started_at: at(1),
+        completed_at: at(2),
+    }
+}
+
+#[track_caller]
+fn superseded<T: Debug>(result: Result<T, Error>, by: i64) {
+    match result {
+        Err(Error::Superseded { active, .. }) => assert_eq!(active, RunNumber(by)),
+        other => panic!("not superseded: {other:?}"),
+    }
+}
