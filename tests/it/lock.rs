@@ -293,7 +293,7 @@ async fn a_grant_that_lands_after_its_asker_gave_up_keeps_nobody_waiting() {
     space.requests().delete("gone", &params).await.unwrap();
     let before = proxy.calls();
     let lease = format!("/namespaces/{}/leases/singletrack", space.name);
-    proxy.called_after(before, &format!("GET /apis/coordination.k8s.io/v1{lease}")).await;
+    proxy.called_after(before, &format!("answered GET /apis/coordination.k8s.io/v1{lease}")).await;
     gate.send_replace(true);
     let free = |lease: &k8s_openapi::api::coordination::v1::Lease| {
         holder(lease).is_empty() && lease.spec.as_ref().unwrap().lease_transitions == Some(1)

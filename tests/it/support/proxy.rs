@@ -50,7 +50,8 @@ pub(crate) struct Proxy {
 struct Shared {
     client: Client,
     rules: Mutex<Vec<Rule>>,
-    /// What has arrived: method and path with query, and whether a rule took it.
+    /// What has arrived, as method and path with query, and whether a rule took it; and what was
+    /// answered upstream.
     seen: watch::Sender<Vec<(String, bool)>>,
     frozen: watch::Sender<bool>,
 }
@@ -145,6 +146,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     assert!(!call.contains("resourceVersion=0&") && !call.ends_with("resourceVersion=0"), "{call}");
     let action = shared.action(&parts.method, &call, &body);
     let watches = call.contains("watch=");
+    let answered = call.clone();
     shared.seen.send_modify(|seen| seen.push((call, action.is_some())));
     parts.headers.remove(http::header::HOST);
     parts.headers.remove(http::header::AUTHORIZATION);
@@ -163,7 +165,11 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
             });
             respond(upstream.await.expect("the call is made"), None)
         }
-        None => respond(client.send(forwarded).await, watches.then(|| shared.frozen.subscribe())),
+        None => {
+            let upstream = client.send(forwarded).await;
+            shared.seen.send_modify(|seen| seen.push((format!("answered {answered}"), false)));
+            respond(upstream, watches.then(|| shared.frozen.subscribe()))
+        }
     }
 }
 
