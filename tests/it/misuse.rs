@@ -63,7 +63,7 @@ async fn a_database_that_cannot_be_opened_keeps_the_request_and_recovers() {
     let missing = folder.path().join("later");
     let operator = operator(&space, &github, &missing).log_in(folder.path()).start();
     space.manual("patient").await;
-    operator.ready_when(|status, text| status == 503 && text.contains("store:")).await;
+    operator.ready_when(|status, text| status == 503 && text.contains("store: the database")).await;
     let waiting = space
         .request_when("patient", "waits for the store", |request| {
             let status = request.status.as_ref();
@@ -96,7 +96,9 @@ async fn a_definition_that_is_too_old_is_named_with_what_to_do() {
     let operator = operator(&space, &github, folder.path())
         .env("KUBECONFIG", kubeconfig.to_str().unwrap())
         .start();
-    let said = operator.ready_when(|_, text| text.contains("schema:")).await;
+    let said = operator
+        .ready_when(|_, text| text.contains("schema: the SyncRequest definition is too old"))
+        .await;
     assert!(said.contains("singletrack crd | kubectl apply"), "{said}");
     operator.ready().await;
 }

@@ -159,3 +159,18 @@ async fn a_page_that_never_comes_whole_fails_the_repository_and_moves_no_cursor(
     assert_eq!(store.query(all).await.unwrap().1, [["250"]]);
     store.close().await;
 }
+
+#[tokio::test]
+async fn an_item_that_is_nested_too_deep_for_the_database_is_set_aside_like_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let (github, store) = (start(1, 30, false).await, store(folder.path()).await);
+    let deep =
+        format!("[{{\"title\":\"no number\",\"x\":{}{}}}]", "[".repeat(3000), "]".repeat(3000));
+    let open = Matcher::get("/repos/acme/widgets-0/issues").with("state", "open");
+    let fault = Fault::Status { status: StatusCode::OK, headers: vec![], body: deep.into_bytes() };
+    github.inject(open, 0, Some(1), fault);
+    let run = sync(&github, &store).await;
+    assert_eq!(run.phase, Phase::PartiallySucceeded, "{}", run.message);
+    assert_eq!(run.result.quarantined, 1);
+    store.close().await;
+}

@@ -118,6 +118,15 @@ impl Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn prepare(&self, owner: &str) -> Result<(), Error> {
+        // Before anything is changed: the tables of another operator are not ours to bring up to
+        // date. Where they cannot be read there are none.
+        let found =
+            sqlx::query_scalar("SELECT owner FROM sync_store").fetch_optional(&self.readers);
+        if let Ok(Some::<String>(found)) = found.await
+            && found != owner
+        {
+            return Err(Error::InUse { owner: found });
+        }
         MIGRATIONS.run(&self.writer).await.map_err(|source| Error::Migrate { source })?;
         let doing = "claim the store";
         let failed = |source| Error::of(doing, source);

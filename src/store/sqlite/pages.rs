@@ -40,10 +40,12 @@ async fn put_aside(
 ) -> Result<(), Error> {
     let key = item.item_key.as_deref().unwrap_or(&item.raw);
     let id = crate::store::fingerprint(&[page.resource, &page.repository_id.to_string(), key]);
+    // What is nested deeper than the database reads is kept as a text.
     sqlx::query(
         "INSERT INTO sync_quarantine \
          (id, run_number, repository_id, resource, item_key, error, raw, first_seen_at, \
-          last_seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8) \
+          last_seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
+          CASE WHEN json_valid(?7) THEN ?7 ELSE json_quote(?7) END, ?8, ?8) \
          ON CONFLICT (id) DO UPDATE SET run_number = excluded.run_number, \
          error = excluded.error, raw = excluded.raw, last_seen_at = excluded.last_seen_at",
     )

@@ -71,14 +71,12 @@ pub(super) async fn a_refused_row_refuses_the_whole_page(place: &dyn Place) {
     let before = place.dump().await;
     let taken = IssueRow { id: issue(1, 1, "").id, ..issue(1, 9, "another number") };
     let strange = issue(77, 1, "of a repository that is not there");
-    let bad = SetAside { item_key: None, error: "cut off".into(), raw: "{".into() };
     let fine = || vec![issue(1, 1, "changed"), issue(1, 2, "new")];
     let with = |row| last_page(1, fine().into_iter().chain([row]).collect(), at(5));
     let pages = [
         with(taken),
         with(strange),
         PageWrite { pulls: vec![pull(77, 3, "nowhere")], ..last_page(1, fine(), at(5)) },
-        PageWrite { set_aside: vec![bad], ..last_page(1, fine(), at(5)) },
     ];
     for page in pages {
         let refused = store.put_page(&tenure, &page).await;
