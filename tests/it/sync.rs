@@ -174,3 +174,42 @@ async fn an_item_that_is_nested_too_deep_for_the_database_is_set_aside_like_anot
     assert_eq!(run.result.quarantined, 1);
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_row_that_the_database_refuses_is_set_aside_and_the_pass_is_complete_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let github = start(1, 0, false).await;
+    github.world(|world| {
+        let repository = world.repository_mut("acme/widgets-0");
+        let id = repository.open_issue(1, "open").id;
+        repository.open_issue(2, "of the same id").id = id;
+        repository.open_issue(3, "fine");
+        repository.close_issue(2);
+        repository.close_issue(3);
+    });
+    let store = store(folder.path()).await;
+    let run = sync(&github, &store).await;
+    assert_eq!((run.phase, run.result.quarantined), (Phase::PartiallySucceeded, 1));
+    let numbers = "SELECT number FROM issues ORDER BY number";
+    assert_eq!(store.query(numbers).await.unwrap().1, [["1"], ["3"]]);
+    let cursors = "SELECT resource FROM sync_cursors WHERE since IS NOT NULL";
+    assert_eq!(store.query(cursors).await.unwrap().1, [["issues.closed"]]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn the_tables_of_another_operator_are_not_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    sqlx::query("CREATE TABLE sync_store (owner TEXT NOT NULL)").execute(&pool).await.unwrap();
+    sqlx::query("INSERT INTO sync_store VALUES ('other')").execute(&pool).await.unwrap();
+    pool.close().await;
+    let store = Sqlite::at(&path);
+    let refused = store.prepare("test").await.unwrap_err();
+    assert!(refused.to_string().contains("owner \"other\""), "{refused}");
+    let tables = "SELECT name FROM sqlite_master WHERE type = 'table'";
+    assert_eq!(store.query(tables).await.unwrap().1, [["sync_store"]]);
+    store.close().await;
+}
