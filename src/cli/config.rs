@@ -11,10 +11,10 @@ use serde::Deserialize;
 
 use super::{Failure, duration};
 use crate::api::RepoPattern;
-use crate::github::{self, BaseUrl};
+use crate::github::{self, BaseUrl, DEFAULT_FLOOR};
 use crate::lease::Times;
 use crate::reconcile::Settings;
-use crate::store::Sqlite;
+use crate::store::{Retention, Sqlite};
 use crate::sync::{Rules, RulesConfig, Tracked};
 
 /// The file. Every key is optional; unknown ones are refused.
@@ -27,8 +27,62 @@ struct File {
     database: Database,
     lease: Lease,
     watch: Watch,
+    requests: Requests,
+    retention: RetentionConfig,
     /// How many repositories are read at once.
     parallel: Option<usize>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Requests {
+    /// The pause before the second attempt of a request.
+    #[serde(deserialize_with = "duration::optional")]
+    retry_after: Option<Duration>,
+    /// A run that makes no progress for so long is ended.
+    #[serde(deserialize_with = "duration::optional")]
+    stall_after: Option<Duration>,
+}
+
+/// How long rows are kept; those without a value for ever.
+#[derive(Deserialize, Debug)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct RetentionConfig {
+    #[serde(deserialize_with = "duration::optional")]
+    sync_runs: Option<Duration>,
+    #[serde(deserialize_with = "duration::optional")]
+    quarantine: Option<Duration>,
+    #[serde(deserialize_with = "duration::optional")]
+    workflow_runs: Option<Duration>,
+    #[serde(deserialize_with = "duration::optional")]
+    workflow_jobs: Option<Duration>,
+    #[serde(deserialize_with = "duration::optional")]
+    removed: Option<Duration>,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        Self {
+            sync_runs: Some(DAY * 90),
+            quarantine: Some(DAY * 30),
+            workflow_runs: None,
+            workflow_jobs: None,
+            removed: None,
+        }
+    }
+}
+
+impl From<RetentionConfig> for Retention {
+    fn from(config: RetentionConfig) -> Self {
+        Self {
+            sync_runs: config.sync_runs,
+            quarantine: config.quarantine,
+            workflow_runs: config.workflow_runs,
+            workflow_jobs: config.workflow_jobs,
+            removed: config.removed,
+        }
+    }
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -37,6 +91,8 @@ struct GitHub {
     api_url: Option<String>,
     token_file: Option<PathBuf>,
     allow_insecure: bool,
+    /// How many requests of the hourly quota are left to others.
+    quota_floor: Option<i64>,
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -44,6 +100,10 @@ struct GitHub {
 struct Repositories {
     include: Vec<RepoPattern>,
     exclude: Vec<RepoPattern>,
+    /// Whether owner/* means archived repositories too.
+    archived: bool,
+    /// Whether owner/* means forks too.
+    forks: bool,
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -83,7 +143,8 @@ pub struct ConfigArgs {
     /// A file that holds the token; it is read anew for each run.
     #[arg(long, env = "SINGLETRACK_GITHUB_TOKEN_FILE", value_name = "FILE")]
     github_token_file: Option<PathBuf>,
-    /// A repository to keep a copy of, as owner/name; may be given several times.
+    /// A repository to keep a copy of, as owner/name, or owner/* for all of an owner's; may be given
+    /// several times.
     #[arg(long = "track", env = "SINGLETRACK_TRACK", value_delimiter = ',', value_name = "REPO")]
     track: Vec<RepoPattern>,
     /// The SQLite file. Default: singletrack.db
@@ -94,6 +155,12 @@ pub struct ConfigArgs {
     parallel: Option<usize>,
     #[command(flatten)]
     lease: LeaseArgs,
+    /// The pause before the second attempt of a request; it doubles each time. Default: 10s
+    #[arg(long, env = "SINGLETRACK_RETRY_AFTER", value_parser = duration::parse)]
+    retry_after: Option<Duration>,
+    /// A run that makes no progress for so long is ended. Default: 10m
+    #[arg(long, env = "SINGLETRACK_STALL_AFTER", value_parser = duration::parse)]
+    stall_after: Option<Duration>,
     /// Watch the requests of all namespaces, and not only of the operator's own.
     #[arg(long, env = "SINGLETRACK_ALL_NAMESPACES")]
     all_namespaces: bool,
@@ -154,11 +221,23 @@ impl ConfigArgs {
         }
         Ok(Configuration {
             settings: Settings {
-                tracked: tracked(&include, &file.repositories.exclude)?,
+                tracked: Tracked::new(&include, &file.repositories.exclude)
+                    .with(file.repositories.archived, file.repositories.forks),
                 rules: Rules::from(file.rules),
                 base,
                 token: token(self.github_token, self.github_token_file.or(file.github.token_file)),
                 parallel,
+                retention: Retention::from(file.retention),
+                discovery: Arc::default(),
+                quota_floor: file.github.quota_floor.unwrap_or(DEFAULT_FLOOR),
+                retry_after: self
+                    .retry_after
+                    .or(file.requests.retry_after)
+                    .unwrap_or(Duration::from_secs(10)),
+                stall_after: self
+                    .stall_after
+                    .or(file.requests.stall_after)
+                    .unwrap_or(Duration::from_secs(600)),
             },
             store: Arc::new(Sqlite::at(&database)),
             lease: self.lease.lease.or(file.lease.name).unwrap_or_else(|| DEFAULT_LEASE.into()),
@@ -184,22 +263,6 @@ fn first_line(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
-}
-
-fn tracked(include: &[RepoPattern], exclude: &[RepoPattern]) -> Result<Tracked, Failure> {
-    let mut names = Vec::with_capacity(include.len());
-    for pattern in include {
-        match pattern {
-            RepoPattern::One(name) => names.push(name.clone()),
-            RepoPattern::AllOf(_) => {
-                return Err(Failure::usage(format!(
-                    "repositories.include has {pattern}: this version cannot look for an owner's \
-                     repositories; name each as owner/name"
-                )));
-            }
-        }
-    }
-    Ok(Tracked::new(&names, exclude))
 }
 
 /// Reads the token each time it is needed: a file may change under us.

@@ -16,6 +16,7 @@
 mod answer;
 mod decode;
 mod error;
+mod limits;
 mod link;
 pub mod model;
 mod octo;
@@ -25,6 +26,7 @@ mod source;
 pub use answer::{Head, Kind, classify};
 pub use decode::{BadItem, decode_list, decode_one};
 pub use error::Error;
+pub use limits::{DEFAULT_FLOOR, Limits};
 pub use link::{BaseUrl, next};
 pub use quota::{limit_wait, retry_wait};
 pub use source::{Answer, Body, Source, Usage};

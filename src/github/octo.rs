@@ -1,5 +1,6 @@
 //! The transport: octocrab over hyper and rustls, with limits on size and time.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -68,11 +69,13 @@ impl Octo {
         }
     }
 
-    /// Asks for a path below the base URL and reads the whole answer.
+    /// Asks for a path below the base URL and reads the whole answer. Each part that comes is
+    /// counted in `parts`.
     pub(super) async fn get(
         &self,
         path: &str,
         etag: Option<&str>,
+        parts: &AtomicU64,
     ) -> Result<(Head, Bytes), Broken> {
         let mut request = Request::builder()
             .method(Method::GET)
@@ -93,6 +96,7 @@ impl Octo {
         loop {
             let part = timeout(PART, body.frame()).await;
             let part = part.map_err(|_| Broken::Connection(format!("silent for {PART:?}")))?;
+            parts.fetch_add(1, Ordering::Relaxed);
             let Some(part) = part.transpose().map_err(|error| broken(&error))? else {
                 return Ok((head, read.freeze()));
             };

@@ -11,7 +11,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::answer::message;
 use super::octo::{Broken, Octo};
-use super::{BaseUrl, Error, Head, Kind, classify, limit_wait, next, retry_wait};
+use super::{
+    BaseUrl, DEFAULT_FLOOR, Error, Head, Kind, Limits, classify, limit_wait, next, retry_wait,
+};
 use crate::api::ApiUse;
 use crate::process::clock::Clock;
 
@@ -26,6 +28,7 @@ pub struct Source {
     identity: String,
     clock: Clock,
     usage: Arc<Usage>,
+    limits: Arc<Limits>,
 }
 
 /// An answer that is one.
@@ -57,6 +60,7 @@ pub struct Usage {
     waited_millis: AtomicU64,
     remaining: AtomicI64,
     remaining_known: AtomicU64,
+    heard: AtomicU64,
 }
 
 impl Source {
@@ -65,12 +69,34 @@ impl Source {
         let octo = Octo::connect(&base, token.clone())?;
         let secret = token.expose_secret();
         let identity = crate::store::fingerprint(&["token", base.as_str(), secret]);
-        Ok(Self { octo, base, identity, clock, usage: Arc::default() })
+        let limits = Arc::new(Limits::new(DEFAULT_FLOOR));
+        Ok(Self { octo, base, identity, clock, usage: Arc::default(), limits })
+    }
+
+    /// The same, with another number of requests left to others.
+    #[must_use]
+    pub fn with_floor(self, floor: i64) -> Self {
+        Self { limits: Arc::new(Limits::new(floor)), ..self }
+    }
+
+    /// What is known of GitHub's limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// How many answers and parts of answers have come: it grows as long as anything moves.
+    pub fn heard(&self) -> u64 {
+        self.usage.heard.load(Ordering::Relaxed)
     }
 
     /// Stands for the base URL and the token: ETags of another are of no use.
     pub fn identity(&self) -> &str {
         &self.identity
+    }
+
+    /// The base URL of the GitHub that is asked.
+    pub fn base_url(&self) -> &str {
+        self.base.as_str()
     }
 
     /// The whole URL of a path, as ETags are stored under.
@@ -112,30 +138,39 @@ impl Source {
         let mut limits = 0;
         let mut tries = 0;
         loop {
+            if let Some(wait) = self.limits.hold(self.clock.now()) {
+                self.wait_for_limit(wait, path).await;
+            }
             self.usage.requests.fetch_add(1, Ordering::Relaxed);
             tries += 1;
-            let last = match self.octo.get(path, etag).await {
+            let (last, status) = match self.octo.get(path, etag, &self.usage.heard).await {
                 Err(Broken::TooLarge) => {
                     return Err(Error::TooLarge { what: what(path), limit: Broken::LIMIT });
                 }
-                Err(Broken::Connection(problem)) => problem,
+                Err(Broken::Connection(problem)) => (problem, None),
                 Ok((head, body)) => {
                     self.usage.note(&head);
+                    self.limits.note(&head);
                     match classify(&head, &body) {
                         Kind::Limited => {
-                            self.wait_for_limit(&head, limits, path).await;
+                            let wait = limit_wait(&head, limits, self.clock.now());
+                            self.usage.retried.fetch_add(1, Ordering::Relaxed);
+                            self.wait_for_limit(wait, path).await;
                             limits += 1;
                             tries -= 1;
                             continue;
                         }
-                        Kind::Ill => format!("status {}: {}", head.status, message(&body)),
+                        Kind::Ill => {
+                            let said = format!("status {}: {}", head.status, message(&body));
+                            (said, Some(head.status))
+                        }
                         Kind::Moved => return self.moved(path, &head).map(Err),
                         kind => return self.answer(path, kind, &head, body).map(Ok),
                     }
                 }
             };
             let Some(pause) = pauses.next() else {
-                return Err(Error::Ill { what: what(path), tries, last });
+                return Err(Error::Ill { what: what(path), tries, last, status });
             };
             tracing::debug!(path, tries, last, "GitHub is asked again");
             self.usage.retried.fetch_add(1, Ordering::Relaxed);
@@ -143,12 +178,10 @@ impl Source {
         }
     }
 
-    async fn wait_for_limit(&self, head: &Head, nth: u32, path: &str) {
-        let wait = limit_wait(head, nth, self.clock.now());
+    async fn wait_for_limit(&self, wait: Duration, path: &str) {
         tracing::info!(path, wait_seconds = wait.as_secs(), "waiting for GitHub's limit");
-        self.usage.retried.fetch_add(1, Ordering::Relaxed);
         self.usage.waited(wait);
-        self.clock.wait(wait).await;
+        self.limits.wait(wait, &self.clock).await;
     }
 
     fn moved(&self, path: &str, head: &Head) -> Result<String, Error> {

@@ -28,6 +28,8 @@ pub enum Happening<'a> {
     Granted { number: RunNumber, taken_over: Option<&'static str>, interrupted: &'a [RunNumber] },
     /// A write of an older run was refused, or its Lease is lost.
     Superseded { number: RunNumber },
+    /// A repository has another name than when it was last read.
+    Renamed { from: &'a str, to: &'a str },
     /// Somebody has freed the Lease by hand.
     Unlocked { holder: &'a str },
 }
@@ -62,6 +64,9 @@ impl Announcement {
             Happening::Superseded { number } => {
                 let note = format!("run {number} has lost the lock; its late writes were refused");
                 ("Superseded", note, true)
+            }
+            Happening::Renamed { from, to } => {
+                ("Renamed", format!("{from} is {to} now; its rows and cursors stay"), false)
             }
             Happening::Unlocked { holder } => {
                 ("Unlocked", format!("the lock that {holder} held was freed by hand"), true)

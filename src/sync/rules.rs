@@ -56,6 +56,11 @@ impl Rules {
         &self.0.exclude_labels
     }
 
+    /// The label of a closed issue.
+    pub fn closed_status(&self) -> &str {
+        &self.0.closed_status
+    }
+
     /// Whether stored labels have a say.
     pub fn keep_any(&self) -> bool {
         !self.0.keep_labels.is_empty()

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use secrecy::SecretString;
-use singletrack::api::{Phase, Progress};
+use singletrack::api::Phase;
 use singletrack::github::{BaseUrl, Source};
 use singletrack::lease::{RunNumber, Tenure};
 use singletrack::process::clock::Clock;
-use singletrack::store::{NewRun, Sqlite, Store};
-use singletrack::sync::{Conclusion, Rules, RulesConfig, Run, conclude, run};
+use singletrack::store::{NewRun, Retention, Sqlite, Store};
+use singletrack::sync::{Conclusion, Rules, RulesConfig, Run, Tracked, conclude, run};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -31,27 +31,35 @@ pub(crate) async fn sync(github: &StandIn, store: &Sqlite) -> Conclusion {
         attempt: 1,
         takeover_reason: None,
         started_at: clock.now(),
+        coalesced: Vec::new(),
         excluded_labels: Vec::new(),
     };
     store.activate(&tenure, &new).await.unwrap();
     let base = BaseUrl::parse(&github.base_url(), false).unwrap();
-    let names = github.world(|world| {
+    let names: Vec<_> = github.world(|world| {
         world.repositories().map(|repo| repo.full_name().parse().unwrap()).collect()
     });
+    let tracked = Tracked::new(&names, &[]);
     let it = Run {
         store: Arc::new(store.clone()),
         source: Source::new(base, &SecretString::from(TOKEN), clock.clone()).unwrap(),
         tenure,
+        request: format!("uid-{number}"),
         rules: Rules::from(RulesConfig::default()),
-        repositories: names,
+        wanted: tracked.resolve(None).unwrap(),
+        tracked,
+        discovery: Arc::default(),
+        retention: Retention::default(),
         parallel: 4,
         full: false,
+        dry: false,
+        reconcile: false,
         clock,
         stop: CancellationToken::new(),
-        progress: watch::channel(Progress::default()).0,
+        progress: watch::Sender::default(),
     };
-    let records = run(&it).await.unwrap();
-    conclude(&records, it.source.usage())
+    let achieved = run(&it).await.unwrap();
+    conclude(&achieved.records, it.source.usage())
 }
 
 pub(crate) async fn store(folder: &Path) -> Sqlite {
