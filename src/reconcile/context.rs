@@ -4,13 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kube::{Api, Client};
-use secrecy::SecretString;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Queue;
 use crate::api::SyncRequest;
-use crate::github::{self, BaseUrl, Source};
+use crate::github::{self, Access, Source};
 use crate::process::clock::Clock;
 use crate::process::serve::Health;
 use crate::report::Report;
@@ -21,9 +20,7 @@ use crate::sync::{Rules, Tracked};
 pub struct Settings {
     pub tracked: Tracked,
     pub rules: Rules,
-    pub base: BaseUrl,
-    /// Reads the token anew, so that one that was renewed is used without a restart.
-    pub token: Box<dyn Fn() -> Result<SecretString, github::Error> + Send + Sync>,
+    pub github: Access,
     pub parallel: usize,
 }
 
@@ -120,10 +117,9 @@ impl Context {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    /// A client for GitHub with the token as it is now.
+    /// A client for GitHub with the credentials as they are now.
     pub fn source(&self) -> Result<Source, github::Error> {
-        let token = (self.settings.token)()?;
-        Source::new(self.settings.base.clone(), &token, self.clock.clone())
+        Source::connect(&self.settings.github, self.clock.clone())
     }
 
     pub fn queue(&self) -> MutexGuard<'_, Queue> {

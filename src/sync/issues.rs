@@ -74,7 +74,7 @@ impl Reader<'_> {
     }
 
     async fn read(&self, first: String, to_writer: mpsc::Sender<Page>) -> Result<(), Failure> {
-        let source = &self.run.source;
+        let source = self.run.source.for_owner(self.name.owner());
         let mut began_at = None;
         let mut path = Some(first);
         while let Some(this) = path {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use secrecy::SecretString;
 use singletrack::api::{Phase, Progress};
-use singletrack::github::{BaseUrl, Source};
+use singletrack::github::{Access, BaseUrl, Source};
 use singletrack::lease::{RunNumber, Tenure};
 use singletrack::process::clock::Clock;
 use singletrack::store::{NewRun, Sqlite, Store};
@@ -35,12 +35,13 @@ pub(crate) async fn sync(github: &StandIn, store: &Sqlite) -> Conclusion {
     };
     store.activate(&tenure, &new).await.unwrap();
     let base = BaseUrl::parse(&github.base_url(), false).unwrap();
+    let access = Access::with_token(base, SecretString::from(TOKEN));
     let names = github.world(|world| {
         world.repositories().map(|repo| repo.full_name().parse().unwrap()).collect()
     });
     let it = Run {
         store: Arc::new(store.clone()),
-        source: Source::new(base, &SecretString::from(TOKEN), clock.clone()).unwrap(),
+        source: Source::connect(&access, clock.clone()).unwrap(),
         tenure,
         rules: Rules::from(RulesConfig::default()),
         repositories: names,

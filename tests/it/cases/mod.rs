@@ -10,9 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
 use singletrack::api::Progress;
-use singletrack::github::{BaseUrl, Source};
+use singletrack::github::{Access, BaseUrl, Network, Source};
 use singletrack::lease::{RunNumber, Tenure};
 use singletrack::process::clock::Clock;
 use singletrack::store::{NewRun, Sqlite, Store};
@@ -25,8 +24,7 @@ use check::Seen;
 use script::Script;
 
 /// Cases that wait for a later part of the product, each with the reason.
-const WAITING: [(&str, &str); 10] = [
-    ("app-auth", "GitHub App tokens are issue 4"),
+const WAITING: [(&str, &str); 9] = [
     ("deleted-issue", "tombstones are issue 4"),
     ("transferred-issue", "tombstones are issue 4"),
     ("moved-while-paging", "issues that are in neither list are issue 4"),
@@ -86,6 +84,7 @@ async fn play(case: &Case) -> Vec<String> {
         conclusion,
         records,
         requests: script.requests(),
+        minted: script.minted(),
         waited: (clock.now() - start()).num_seconds(),
         cursor_moved: store.cursor(1001, "issues.closed").await.expect("a cursor") != cursor,
         store: Sqlite::read_only(&path),
@@ -117,8 +116,13 @@ async fn attempt(
     };
     store.activate(&tenure, &new).await.expect("active");
     let base = BaseUrl::parse(&script.base_url(), false).expect("a base URL");
-    let token = SecretString::from("a-token-of-the-cases");
-    let source = Source::new(base, &token, clock.clone()).expect("a source");
+    let credentials = case.credentials();
+    let access = Access {
+        base,
+        credentials: Arc::new(move || Ok(credentials.clone())),
+        network: Network::default(),
+    };
+    let source = Source::connect(&access, clock.clone()).expect("a source");
     let it = Run {
         store: Arc::new(store.clone()),
         source,

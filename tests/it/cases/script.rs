@@ -19,8 +19,8 @@ pub(super) struct Script {
 
 struct Shared {
     answers: Vec<(Key, Vec<Reply>)>,
-    /// How often each key was asked, and every URL.
-    asked: Mutex<(BTreeMap<usize, usize>, Vec<String>)>,
+    /// How often each key was asked, and every method and URL.
+    asked: Mutex<(BTreeMap<usize, usize>, Vec<(String, String)>)>,
     base_url: String,
 }
 
@@ -66,7 +66,16 @@ impl Script {
 
     /// The URLs that were asked for.
     pub(super) fn requests(&self) -> Vec<String> {
-        self.shared.asked.lock().expect("not poisoned").1.clone()
+        let asked = self.shared.asked.lock().expect("not poisoned");
+        asked.1.iter().map(|(_, url)| url.clone()).collect()
+    }
+
+    /// How many tokens an App asked for.
+    pub(super) fn minted(&self) -> usize {
+        let asked = self.shared.asked.lock().expect("not poisoned");
+        let is_minting =
+            |(method, url): &&(String, String)| method == "POST" && url.ends_with("/access_tokens");
+        asked.1.iter().filter(is_minting).count()
     }
 }
 
@@ -112,7 +121,7 @@ async fn reply(State(shared): State<Arc<Shared>>, request: Request) -> Response 
     let (method, uri) = (request.method().as_str(), request.uri());
     let query = parameters(uri.query().unwrap_or_default());
     let mut asked = shared.asked.lock().expect("not poisoned");
-    asked.1.push(uri.to_string());
+    asked.1.push((method.to_owned(), uri.to_string()));
     let found = shared.answers.iter().position(|(key, _)| key.matches(method, uri.path(), &query));
     let Some(found) = found else {
         let body = Body::from(r#"{"message":"Not Found"}"#);
