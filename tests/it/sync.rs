@@ -9,8 +9,8 @@ use singletrack::api::{Phase, Progress};
 use singletrack::github::{Access, BaseUrl, Source};
 use singletrack::lease::{RunNumber, Tenure};
 use singletrack::process::clock::Clock;
-use singletrack::store::{NewRun, Sqlite, Store};
-use singletrack::sync::{Conclusion, Rules, RulesConfig, Run, conclude, run};
+use singletrack::store::{NewRun, RepositoryRecord, Sqlite, Store};
+use singletrack::sync::{Broken, Conclusion, Rules, RulesConfig, Run, conclude, run};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -19,9 +19,20 @@ use crate::support::TOKEN;
 
 /// One run over all repositories of the stand-in.
 pub(crate) async fn sync(github: &StandIn, store: &Sqlite) -> Conclusion {
+    let base = BaseUrl::parse(&github.base_url(), false).unwrap();
+    let access = Access::with_token(base, SecretString::from(TOKEN));
+    sync_as(github, store, &access, &Clock::default()).await.unwrap().0
+}
+
+/// One run over all repositories of the stand-in, with this access and on this clock.
+pub(crate) async fn sync_as(
+    github: &StandIn,
+    store: &Sqlite,
+    access: &Access,
+    clock: &Clock,
+) -> Result<(Conclusion, Vec<RepositoryRecord>), Broken> {
     let number = store.ticket(RunNumber(0)).await.unwrap();
     let tenure = Tenure::without_cluster(number, "test", "nonce");
-    let clock = Clock::default();
     let new = NewRun {
         run_type: "manual",
         dry_run: false,
@@ -34,25 +45,23 @@ pub(crate) async fn sync(github: &StandIn, store: &Sqlite) -> Conclusion {
         excluded_labels: Vec::new(),
     };
     store.activate(&tenure, &new).await.unwrap();
-    let base = BaseUrl::parse(&github.base_url(), false).unwrap();
-    let access = Access::with_token(base, SecretString::from(TOKEN));
     let names = github.world(|world| {
         world.repositories().map(|repo| repo.full_name().parse().unwrap()).collect()
     });
     let it = Run {
         store: Arc::new(store.clone()),
-        source: Source::connect(&access, clock.clone()).unwrap(),
+        source: Source::connect(access, clock.clone()).unwrap(),
         tenure,
         rules: Rules::from(RulesConfig::default()),
         repositories: names,
         parallel: 4,
         full: false,
-        clock,
+        clock: clock.clone(),
         stop: CancellationToken::new(),
         progress: watch::channel(Progress::default()).0,
     };
-    let records = run(&it).await.unwrap();
-    conclude(&records, it.source.usage())
+    let records = run(&it).await?;
+    Ok((conclude(&records, it.source.usage()), records))
 }
 
 pub(crate) async fn store(folder: &Path) -> Sqlite {
