@@ -36,7 +36,7 @@ async fn with_tls(github: &StandIn) -> String {
         .with_single_cert(vec![certificate], key)
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let target = host(github).to_owned();
+    let target = host(github);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("https://{}", listener.local_addr().unwrap());
     github.world(|world| world.set_base_url(&base));
