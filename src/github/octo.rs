@@ -37,6 +37,8 @@ pub(super) struct Question<'a> {
     pub(super) path: &'a str,
     pub(super) etag: Option<&'a str>,
     pub(super) by: By,
+    /// Whose repositories it is about, if that is known.
+    pub(super) owner: Option<&'a str>,
 }
 
 /// An answer that never came, or not whole: asking again may help.

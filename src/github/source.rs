@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use http::Method;
 
 use super::answer::message;
-use super::auth::{Auth, By};
+use super::auth::{Auth, By, owner_in};
 use super::octo::{Broken, Octo, Question};
 use super::{Access, BaseUrl, Error, Head, Kind, classify, limit_wait, next, retry_wait};
 use crate::api::ApiUse;
@@ -81,10 +81,6 @@ impl Source {
         Self { owner: Some(owner.into()), ..self.clone() }
     }
 
-    pub(super) fn owner(&self) -> Option<&str> {
-        self.owner.as_deref()
-    }
-
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -113,7 +109,9 @@ impl Source {
     /// Limits are waited for and never an error; a server that is ill is asked six times; moves
     /// below the base URL are followed.
     pub async fn get(&self, path: &str, etag: Option<&str>) -> Result<Answer, Error> {
-        self.follow(Question { method: Method::GET, path, etag, by: By::Token }).await
+        // It stays the same where a move leads to a path without an owner.
+        let owner = self.owner.as_deref().or_else(|| owner_in(path));
+        self.follow(Question { method: Method::GET, path, etag, by: By::Token, owner }).await
     }
 
     /// As [`Source::get`], for any question.

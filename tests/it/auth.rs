@@ -198,6 +198,15 @@ async fn a_path_without_an_owner_is_asked_on_behalf_of_one() {
 }
 
 #[tokio::test]
+async fn a_repository_that_was_renamed_is_followed_with_the_token_of_its_owner() {
+    let github = github(1, 1).await;
+    github.world(|world| world.rename_repository("acme/widgets-0", "acme/gadgets"));
+    let (source, _) = source(&app_access(&github, APP_KEY, None));
+    get_all(&source, 1).await;
+    assert_eq!(statuses(&github), [200, 201, 301, 200]);
+}
+
+#[tokio::test]
 async fn a_key_may_have_either_form_and_must_be_the_right_one() {
     for (key, works) in [(APP_KEY, true), (PKCS8_KEY, true), (OTHER_KEY, false)] {
         let github = github(1, 1).await;

@@ -88,7 +88,7 @@ impl Auth {
                 Ok(Signed { header: bearer(&token)?, edition, slot: None })
             }
             (Credentials::App(app), By::Token) => {
-                let owner = owner(&app, source, question.path)?;
+                let owner = owner(&app, question)?;
                 let slot = self.slot(&owner);
                 let now = || source.clock().now();
                 let mint = async |known| mint(source, &app, &owner, question.path, known).await;
@@ -130,13 +130,17 @@ impl Auth {
 }
 
 /// Whose installation is asked; nobody's in particular where there is only one.
-fn owner(app: &App, source: &Source, path: &str) -> Result<String, Error> {
+fn owner(app: &App, question: &Question<'_>) -> Result<String, Error> {
     if app.installation.is_some() {
         return Ok(String::new());
     }
-    let named = || repository(path).map(|(owner, _)| owner);
-    let owner = source.owner().or_else(named);
-    owner.map(str::to_owned).ok_or_else(|| Error::NotInstalled { at: format!("for {path}") })
+    let unknown = || Error::NotInstalled { at: format!("for {}", question.path) };
+    question.owner.map(str::to_owned).ok_or_else(unknown)
+}
+
+/// The owner of the repository that a path is about, if it names one.
+pub(super) fn owner_in(path: &str) -> Option<&str> {
+    repository(path).map(|(owner, _)| owner)
 }
 
 /// Gets a token of the installation that is configured or known, or else looked up.
@@ -177,7 +181,7 @@ async fn find(source: &Source, owner: &str, asked: &str) -> Result<u64, Error> {
 
 /// Asks as the App. `None`: there is no such thing.
 async fn ask(source: &Source, method: Method, path: &str) -> Result<Option<bytes::Bytes>, Error> {
-    let question = Question { method, path, etag: None, by: By::App };
+    let question = Question { method, path, etag: None, by: By::App, owner: None };
     // On the heap, since this is asked in the middle of another question.
     match Box::pin(source.follow(question)).await {
         Ok(answer) => Ok(Some(answer.into_json())),
