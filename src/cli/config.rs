@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::github::{GitHub, GitHubArgs};
 use super::{Failure, duration};
 use crate::api::RepoPattern;
-use crate::github::{self, BaseUrl, DEFAULT_FLOOR};
 use crate::lease::Times;
 use crate::reconcile::Settings;
 use crate::store::{Retention, Sqlite};
@@ -87,16 +86,6 @@ impl From<RetentionConfig> for Retention {
 
 #[derive(Deserialize, Debug, Default)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct GitHub {
-    api_url: Option<String>,
-    token_file: Option<PathBuf>,
-    allow_insecure: bool,
-    /// How many requests of the hourly quota are left to others.
-    quota_floor: Option<i64>,
-}
-
-#[derive(Deserialize, Debug, Default)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct Repositories {
     include: Vec<RepoPattern>,
     exclude: Vec<RepoPattern>,
@@ -134,15 +123,8 @@ pub struct ConfigArgs {
     /// The configuration file.
     #[arg(long, env = "SINGLETRACK_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The base URL of GitHub's API. Default: that of github.com
-    #[arg(long, env = "SINGLETRACK_GITHUB_URL", value_name = "URL")]
-    github_url: Option<String>,
-    /// The token for GitHub.
-    #[arg(long, env = "GITHUB_TOKEN", value_name = "TOKEN", hide_env_values = true)]
-    github_token: Option<SecretString>,
-    /// A file that holds the token; it is read anew for each run.
-    #[arg(long, env = "SINGLETRACK_GITHUB_TOKEN_FILE", value_name = "FILE")]
-    github_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    github: GitHubArgs,
     /// A repository to keep a copy of, as owner/name, or owner/* for all of an owner's; may be given
     /// several times.
     #[arg(long = "track", env = "SINGLETRACK_TRACK", value_delimiter = ',', value_name = "REPO")]
@@ -200,10 +182,6 @@ impl ConfigArgs {
     /// A usage error that names the key and says what is right.
     pub fn read(self) -> Result<Configuration, Failure> {
         let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
-        let base = self.github_url.or(file.github.api_url);
-        let base = base.as_deref().unwrap_or("https://api.github.com");
-        let base = BaseUrl::parse(base, file.github.allow_insecure)
-            .map_err(|error| Failure::usage(error.to_string()))?;
         let mut include = file.repositories.include;
         include.extend(self.track);
         let stale_after = self.lease.stale_after.or(file.lease.stale_after);
@@ -224,12 +202,10 @@ impl ConfigArgs {
                 tracked: Tracked::new(&include, &file.repositories.exclude)
                     .with(file.repositories.archived, file.repositories.forks),
                 rules: Rules::from(file.rules),
-                base,
-                token: token(self.github_token, self.github_token_file.or(file.github.token_file)),
+                github: self.github.access(file.github)?,
                 parallel,
                 retention: Retention::from(file.retention),
                 discovery: Arc::default(),
-                quota_floor: file.github.quota_floor.unwrap_or(DEFAULT_FLOOR),
                 retry_after: self
                     .retry_after
                     .or(file.requests.retry_after)
@@ -263,29 +239,6 @@ fn first_line(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
-}
-
-/// Reads the token each time it is needed: a file may change under us.
-fn token(
-    given: Option<SecretString>,
-    file: Option<PathBuf>,
-) -> Box<dyn Fn() -> Result<SecretString, github::Error> + Send + Sync> {
-    Box::new(move || {
-        let token = match (&given, &file) {
-            (Some(token), _) => token.expose_secret().trim().to_owned(),
-            // Not a word about the content: an error must not hold it.
-            (None, Some(file)) => match fs::read_to_string(file) {
-                Ok(text) => text.trim().to_owned(),
-                Err(_) => return Err(github::Error::MissingToken),
-            },
-            (None, None) => return Err(github::Error::MissingToken),
-        };
-        let sendable = token.bytes().all(|byte| byte.is_ascii_graphic());
-        if token.is_empty() || !sendable {
-            return Err(github::Error::MissingToken);
-        }
-        Ok(SecretString::from(token))
-    })
 }
 
 #[cfg(test)]
@@ -323,18 +276,5 @@ mod tests {
         let secret = "github:\n  token: ghp_marked\n";
         let error = first_line(&serde_saphyr::from_str::<File>(secret).unwrap_err());
         assert!(!error.contains("ghp_marked"), "{error}");
-    }
-
-    #[test]
-    fn a_token_is_one_word_and_read_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
-        let read = token(None, Some(path.clone()));
-        assert!(read().is_err());
-        for (text, expected) in [("a\n", Some("a")), ("b", Some("b")), ("", None), ("a b", None)] {
-            fs::write(&path, text).unwrap();
-            let token = read().ok().map(|token| token.expose_secret().to_owned());
-            assert_eq!(token.as_deref(), expected);
-        }
     }
 }

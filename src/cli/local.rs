@@ -44,9 +44,7 @@ pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
             "nothing is tracked: name repositories with --track owner/name",
         ));
     }
-    let source = (settings.token)()
-        .and_then(|token| Source::new(settings.base.clone(), &token, clock.clone()));
-    let source = source.map(|source| source.with_floor(settings.quota_floor));
+    let source = Source::connect(&settings.github, clock.clone());
     let source = source.map_err(|error| Failure::plain(error.to_string()))?;
     let failed = |error| Failure::of("the database cannot be used", &error);
     store.prepare(OWNER).await.map_err(failed)?;

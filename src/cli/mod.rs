@@ -5,6 +5,7 @@
 mod config;
 mod duration;
 mod exit;
+mod github;
 mod local;
 mod print;
 mod query;

@@ -3,11 +3,34 @@
 /// A question that was not answered.
 #[derive(thiserror::Error, Debug, Clone)]
 pub enum Error {
-    #[error("no token for GitHub: set GITHUB_TOKEN, or github.tokenFile to a file that holds one")]
+    #[error(
+        "no token for GitHub: set GITHUB_TOKEN, or github.tokenFile to a file that holds one, or \
+         github.app to a GitHub App"
+    )]
     MissingToken,
 
-    #[error("GitHub does not accept the token ({message}): renew it and put it into the Secret")]
+    #[error(
+        "the private key of the GitHub App cannot be read from {file:?} (github.app.privateKeyFile)"
+    )]
+    MissingKey { file: String },
+
+    #[error(
+        "the private key of the GitHub App cannot be used: {problem}; give the file as GitHub made \
+         it, which begins with BEGIN RSA PRIVATE KEY, or the same key as BEGIN PRIVATE KEY"
+    )]
+    BadKey { problem: &'static str },
+
+    #[error(
+        "GitHub does not accept the token ({message}): renew it and put it into the Secret; for a \
+         GitHub App, check its id and its key"
+    )]
     Unauthorized { message: String },
+
+    #[error(
+        "the GitHub App is not installed {at}: install it there with read access to issues and \
+         metadata, or take what belongs to it off the list of repositories"
+    )]
+    NotInstalled { at: String },
 
     #[error("the token may not read {what}: {message}; give it read access to issues and metadata")]
     Forbidden { what: String, message: String },
@@ -39,6 +62,12 @@ pub enum Error {
     #[error("{url:?} is no base URL of GitHub's API: {problem}")]
     BadBaseUrl { url: String, problem: &'static str },
 
+    #[error("the proxy in {variable} is not a URL such as http://proxy.example:3128")]
+    BadProxy { variable: &'static str },
+
+    #[error("the certificates in github.caFile are not a bundle in PEM form: {problem}")]
+    BadCertificates { problem: String },
+
     #[error("the client for GitHub could not be made: {0}")]
     Client(String),
 }
@@ -53,8 +82,10 @@ impl Error {
     /// The reason in statuses and metrics.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::MissingToken => "MissingToken",
+            Self::MissingToken | Self::MissingKey { .. } => "MissingToken",
+            Self::BadKey { .. } => "BadKey",
             Self::Unauthorized { .. } => "Unauthorized",
+            Self::NotInstalled { .. } => "NotInstalled",
             Self::Forbidden { .. } => "Forbidden",
             Self::NotFound { .. } => "NotFound",
             Self::Gone { .. } => "Gone",
@@ -65,6 +96,8 @@ impl Error {
             Self::TooLarge { .. } => "TooLarge",
             Self::Unreadable { .. } => "Unreadable",
             Self::BadBaseUrl { .. } => "BadBaseUrl",
+            Self::BadProxy { .. } => "BadProxy",
+            Self::BadCertificates { .. } => "BadCertificates",
             Self::Client(_) => "NoClient",
         }
     }

@@ -1,6 +1,7 @@
 //! What is left of GitHub's quota, and who waits for it until when.
 
-use std::sync::Mutex;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -17,8 +18,8 @@ pub const DEFAULT_FLOOR: i64 = 50;
 #[derive(Debug)]
 pub struct Limits {
     floor: i64,
-    /// What was left when, at the last answer that said so.
-    left: Mutex<Option<Left>>,
+    /// What was left of each quota, at the last answer that said so.
+    left: Mutex<HashMap<String, Left>>,
     /// The end of each wait that goes on.
     waits: watch::Sender<Vec<DateTime<Utc>>>,
 }
@@ -39,17 +40,17 @@ impl Limits {
         self.waits.subscribe()
     }
 
-    /// Takes note of what an answer says of the quota.
-    pub(super) fn note(&self, head: &Head) {
+    /// Takes note of what an answer says of its quota.
+    pub(super) fn note(&self, quota: &str, head: &Head) {
         if let (Some(remaining), Some(reset)) = (head.remaining, head.reset) {
-            let mut left = self.left.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            *left = Some(Left { remaining, reset });
+            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+            left.insert(quota.to_owned(), Left { remaining, reset });
         }
     }
 
     /// How long to leave the rest of the quota to others, if that is all there is.
-    pub(super) fn hold(&self, now: DateTime<Utc>) -> Option<Duration> {
-        let left = *self.left.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    pub(super) fn hold(&self, quota: &str, now: DateTime<Utc>) -> Option<Duration> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner).get(quota).copied();
         let left = left.filter(|left| left.remaining <= self.floor)?;
         // A reset that has passed: the quota is there again.
         (left.reset - now).to_std().ok().filter(|wait| !wait.is_zero())
@@ -95,15 +96,20 @@ mod tests {
     #[test]
     fn the_last_fifty_of_the_quota_are_left_to_others_until_it_is_reset() {
         let limits = Limits::new(DEFAULT_FLOOR);
-        assert_eq!(limits.hold(at(0)), None, "nothing is known, so nothing is held back");
+        assert_eq!(limits.hold("q", at(0)), None, "nothing is known, so nothing is held back");
         let rows = [(51, 100, None), (50, 100, Some(100)), (0, 100, Some(100)), (0, 0, None)];
         for (remaining, reset, seconds) in rows {
             let (remaining, reset) = (Some(remaining), Some(at(reset)));
-            limits.note(&Head { remaining, reset, ..Head::default() });
-            assert_eq!(limits.hold(at(0)), seconds.map(Duration::from_secs), "{remaining:?}");
+            limits.note("q", &Head { remaining, reset, ..Head::default() });
+            assert_eq!(limits.hold("q", at(0)), seconds.map(Duration::from_secs), "{remaining:?}");
         }
-        limits.note(&Head::default());
-        assert_eq!(limits.hold(at(-10)), Some(Duration::from_secs(10)), "an answer without a word");
+        limits.note("q", &Head::default());
+        assert_eq!(
+            limits.hold("q", at(-10)),
+            Some(Duration::from_secs(10)),
+            "an answer without a word"
+        );
+        assert_eq!(limits.hold("another", at(-10)), None, "each quota is one of its own");
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! Where the data comes from: GitHub's REST API, through octocrab.
 //!
-//! octocrab carries and authenticates; what an answer means, when to ask again, and how an item is
-//! decoded is decided here, because a list must survive one item that is not as described.
+//! octocrab carries; who asks, what an answer means, when to ask again, and how an item is decoded
+//! is decided here, because a list must survive one item that is not as described.
 //!
 //! # Guarantees
 //!
@@ -13,20 +13,26 @@
 //!
 //! [`Error::reason`] is a closed set, for statuses and metrics.
 
+mod access;
 mod answer;
+mod auth;
 mod decode;
 mod error;
 mod limits;
 mod link;
 pub mod model;
+mod network;
 mod octo;
 mod quota;
 mod source;
 
+pub use access::Access;
 pub use answer::{Head, Kind, classify};
+pub use auth::{App, AppKey, Credentials, ReadCredentials};
 pub use decode::{BadItem, decode_list, decode_one};
 pub use error::Error;
 pub use limits::{DEFAULT_FLOOR, Limits};
 pub use link::{BaseUrl, next};
+pub use network::{Authorities, Network, Proxies};
 pub use quota::{limit_wait, retry_wait};
 pub use source::{Answer, Body, Source, Usage};

@@ -7,13 +7,12 @@ use std::time::Duration;
 use backon::BackoffBuilder;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use secrecy::{ExposeSecret, SecretString};
+use http::Method;
 
 use super::answer::message;
-use super::octo::{Broken, Octo};
-use super::{
-    BaseUrl, DEFAULT_FLOOR, Error, Head, Kind, Limits, classify, limit_wait, next, retry_wait,
-};
+use super::auth::{Auth, By, owner_in};
+use super::octo::{Broken, Octo, Question};
+use super::{Access, BaseUrl, Error, Head, Kind, Limits, classify, limit_wait, next, retry_wait};
 use crate::api::ApiUse;
 use crate::process::clock::Clock;
 
@@ -26,6 +25,8 @@ pub struct Source {
     octo: Octo,
     base: BaseUrl,
     identity: String,
+    auth: Arc<Auth>,
+    owner: Option<Arc<str>>,
     clock: Clock,
     usage: Arc<Usage>,
     limits: Arc<Limits>,
@@ -64,19 +65,15 @@ pub struct Usage {
 }
 
 impl Source {
-    /// A client for this base URL and token. Must be called inside the runtime.
-    pub fn new(base: BaseUrl, token: &SecretString, clock: Clock) -> Result<Self, Error> {
-        let octo = Octo::connect(&base, token.clone())?;
-        let secret = token.expose_secret();
-        let identity = crate::store::fingerprint(&["token", base.as_str(), secret]);
-        let limits = Arc::new(Limits::new(DEFAULT_FLOOR));
-        Ok(Self { octo, base, identity, clock, usage: Arc::default(), limits })
-    }
-
-    /// The same, with another number of requests left to others.
-    #[must_use]
-    pub fn with_floor(self, floor: i64) -> Self {
-        Self { limits: Arc::new(Limits::new(floor)), ..self }
+    /// A client with the credentials as they are now. Must be called inside the runtime.
+    pub fn connect(access: &Access, clock: Clock) -> Result<Self, Error> {
+        let base = access.base.clone();
+        let octo = Octo::connect(&base, &access.network)?;
+        let auth = Arc::new(Auth::new(Arc::clone(&access.credentials))?);
+        let identity = auth.credentials().identity(&base);
+        let limits = Arc::new(Limits::new(access.quota_floor));
+        let (owner, usage) = (None, Arc::default());
+        Ok(Self { octo, base, identity, auth, owner, clock, usage, limits })
     }
 
     /// What is known of GitHub's limits.
@@ -89,7 +86,20 @@ impl Source {
         self.usage.heard.load(Ordering::Relaxed)
     }
 
-    /// Stands for the base URL and the token: ETags of another are of no use.
+    /// The same client, asking about what belongs to `owner`: an App has a token for each.
+    ///
+    /// Without it, the owner is the one in the path, and a path without one cannot be asked for by
+    /// an App whose installation is not configured.
+    #[must_use]
+    pub fn for_owner(&self, owner: &str) -> Self {
+        Self { owner: Some(owner.into()), ..self.clone() }
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Stands for the base URL and who asks: ETags of another are of no use.
     pub fn identity(&self) -> &str {
         &self.identity
     }
@@ -118,9 +128,16 @@ impl Source {
     /// Limits are waited for and never an error; a server that is ill is asked six times; moves
     /// below the base URL are followed.
     pub async fn get(&self, path: &str, etag: Option<&str>) -> Result<Answer, Error> {
-        let mut path = path.to_owned();
+        // It stays the same where a move leads to a path without an owner.
+        let owner = self.owner.as_deref().or_else(|| owner_in(path));
+        self.follow(Question { method: Method::GET, path, etag, by: By::Token, owner }).await
+    }
+
+    /// As [`Source::get`], for any question.
+    pub(super) async fn follow(&self, question: Question<'_>) -> Result<Answer, Error> {
+        let mut path = question.path.to_owned();
         for _ in 0..=MOST_HOPS {
-            match self.get_here(&path, etag).await? {
+            match self.ask(&Question { path: &path, ..question.clone() }).await? {
                 Ok(answer) => return Ok(answer),
                 Err(moved_to) => path = moved_to,
             }
@@ -128,30 +145,36 @@ impl Source {
         Err(Error::MovedInCircles { what: what(&path), hops: MOST_HOPS })
     }
 
-    /// As [`Source::get`], with a move as the inner error.
-    async fn get_here(
-        &self,
-        path: &str,
-        etag: Option<&str>,
-    ) -> Result<Result<Answer, String>, Error> {
+    /// As [`Source::follow`], with a move as the inner error.
+    async fn ask(&self, question: &Question<'_>) -> Result<Result<Answer, String>, Error> {
+        let path = question.path;
         let mut pauses = retry_wait().build();
         let mut limits = 0;
         let mut tries = 0;
+        let mut replaced = false;
+        let quota = self.auth.quota_of(question);
         loop {
-            if let Some(wait) = self.limits.hold(self.clock.now()) {
+            if let Some(wait) = self.limits.hold(&quota, self.clock.now()) {
                 self.wait_for_limit(wait, path).await;
             }
+            let signed = self.auth.sign(self, question).await?;
             self.usage.requests.fetch_add(1, Ordering::Relaxed);
             tries += 1;
-            let (last, status) = match self.octo.get(path, etag, &self.usage.heard).await {
+            let asked = self.octo.ask(question, signed.header.clone(), &self.usage.heard);
+            let (last, status) = match asked.await {
                 Err(Broken::TooLarge) => {
                     return Err(Error::TooLarge { what: what(path), limit: Broken::LIMIT });
                 }
                 Err(Broken::Connection(problem)) => (problem, None),
                 Ok((head, body)) => {
-                    self.usage.note(&head);
-                    self.limits.note(&head);
+                    self.usage.note(&head, question.by);
+                    self.limits.note(&quota, &head);
                     match classify(&head, &body) {
+                        Kind::Unauthorized if !replaced && self.auth.replace(&signed).await => {
+                            replaced = true;
+                            tries -= 1;
+                            continue;
+                        }
                         Kind::Limited => {
                             let wait = limit_wait(&head, limits, self.clock.now());
                             self.usage.retried.fetch_add(1, Ordering::Relaxed);
@@ -213,12 +236,23 @@ impl Source {
     }
 }
 
+impl Answer {
+    /// The JSON that came; nothing where nothing has changed.
+    pub(super) fn into_json(self) -> Bytes {
+        match self.body {
+            Body::Json(body) => body,
+            Body::Unchanged => Bytes::new(),
+        }
+    }
+}
+
 impl Usage {
-    fn note(&self, head: &Head) {
+    fn note(&self, head: &Head, by: By) {
         if head.status == 304 {
             self.not_modified.fetch_add(1, Ordering::Relaxed);
         }
-        if let Some(remaining) = head.remaining {
+        // The App itself has a quota of its own.
+        if let Some(remaining) = head.remaining.filter(|_| by == By::Token) {
             self.remaining.store(remaining, Ordering::Relaxed);
             self.remaining_known.store(1, Ordering::Relaxed);
         }

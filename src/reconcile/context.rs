@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::{Api, Client};
-use secrecy::SecretString;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Queue;
 use crate::api::{Reason, SyncRequest};
-use crate::github::{self, BaseUrl, Source};
+use crate::github::{self, Access, Source};
 use crate::process::clock::Clock;
 use crate::process::serve::Health;
 use crate::report::Report;
@@ -22,14 +21,10 @@ use crate::sync::{Discovery, Rules, Tracked};
 pub struct Settings {
     pub tracked: Tracked,
     pub rules: Rules,
-    pub base: BaseUrl,
-    /// Reads the token anew, so that one that was renewed is used without a restart.
-    pub token: Box<dyn Fn() -> Result<SecretString, github::Error> + Send + Sync>,
+    pub github: Access,
     pub parallel: usize,
     pub retention: Retention,
     pub discovery: Arc<Discovery>,
-    /// How many requests of GitHub's quota are left to others.
-    pub quota_floor: i64,
     /// The pause before the second attempt of a request.
     pub retry_after: Duration,
     /// A run that makes no progress for so long is ended.
@@ -173,11 +168,9 @@ impl Context {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    /// A client for GitHub with the token as it is now.
+    /// A client for GitHub with the credentials as they are now.
     pub fn source(&self) -> Result<Source, github::Error> {
-        let token = (self.settings.token)()?;
-        let source = Source::new(self.settings.base.clone(), &token, self.clock.clone())?;
-        Ok(source.with_floor(self.settings.quota_floor))
+        Source::connect(&self.settings.github, self.clock.clone())
     }
 
     pub fn queue(&self) -> MutexGuard<'_, Queue> {

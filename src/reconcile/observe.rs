@@ -68,7 +68,7 @@ pub(super) fn impossible(request: &SyncRequest, ctx: &Context) -> Option<(Reason
     if let Err(error) = ctx.settings.tracked.resolve(spec.repositories.as_deref()) {
         return Some((Reason::NotTracked, error.to_string()));
     }
-    let error = (ctx.settings.token)().err()?;
+    let error = (ctx.settings.github.credentials)().err()?;
     Some((Reason::MissingToken, error.to_string()))
 }
 

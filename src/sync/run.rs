@@ -228,7 +228,7 @@ async fn discover(
     let mut names = run.wanted.names.clone();
     for owner in &run.wanted.owners {
         let started_at = run.clock.now();
-        match discovery::find(run, &run.source, owner).await {
+        match discovery::find(run, &run.source.for_owner(owner), owner).await {
             Ok(found) => names.extend(found),
             Err(failure) => {
                 let failure = run.broken(failure)?;
@@ -248,7 +248,7 @@ async fn one(run: &Run, name: &RepoName) -> Result<(RepositoryRecord, Option<Ren
     let mut tally = Tally::default();
     let (mut id, mut renamed) = (None, None);
     let done = async {
-        let source = run.source.clone();
+        let source = run.source.for_owner(name.owner());
         let identity = identify(run, &source, name).await?;
         id = Some(identity.id);
         renamed = identity.renamed;

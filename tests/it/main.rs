@@ -7,11 +7,13 @@ mod stand_in;
 mod support;
 
 mod admission;
+mod auth;
 mod cases;
 mod crds;
 mod lock;
 mod misuse;
 mod model;
+mod network;
 mod recordings;
 mod requests;
 mod store_contract;

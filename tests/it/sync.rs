@@ -6,11 +6,13 @@ use std::sync::Arc;
 use http::StatusCode;
 use secrecy::SecretString;
 use singletrack::api::Phase;
-use singletrack::github::{BaseUrl, Source};
+use singletrack::github::{Access, BaseUrl, Source};
 use singletrack::lease::{RunNumber, Tenure};
 use singletrack::process::clock::Clock;
-use singletrack::store::{NewRun, Retention, Sqlite, Store};
-use singletrack::sync::{Conclusion, Rules, RulesConfig, Run, Tracked, conclude, run};
+use singletrack::store::{NewRun, RepositoryRecord, Retention, Sqlite, Store};
+use singletrack::sync::{
+    Achieved, Broken, Conclusion, Rules, RulesConfig, Run, Tracked, conclude, run,
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -19,9 +21,20 @@ use crate::support::TOKEN;
 
 /// One run over all repositories of the stand-in.
 pub(crate) async fn sync(github: &StandIn, store: &Sqlite) -> Conclusion {
+    let base = BaseUrl::parse(&github.base_url(), false).unwrap();
+    let access = Access::with_token(base, SecretString::from(TOKEN));
+    sync_as(github, store, &access, &Clock::default()).await.unwrap().0
+}
+
+/// One run over all repositories of the stand-in, with this access and on this clock.
+pub(crate) async fn sync_as(
+    github: &StandIn,
+    store: &Sqlite,
+    access: &Access,
+    clock: &Clock,
+) -> Result<(Conclusion, Vec<RepositoryRecord>), Broken> {
     let number = store.ticket(RunNumber(0)).await.unwrap();
     let tenure = Tenure::without_cluster(number, "test", "nonce");
-    let clock = Clock::default();
     let new = NewRun {
         run_type: "manual",
         dry_run: false,
@@ -35,14 +48,13 @@ pub(crate) async fn sync(github: &StandIn, store: &Sqlite) -> Conclusion {
         excluded_labels: Vec::new(),
     };
     store.activate(&tenure, &new).await.unwrap();
-    let base = BaseUrl::parse(&github.base_url(), false).unwrap();
     let names: Vec<_> = github.world(|world| {
         world.repositories().map(|repo| repo.full_name().parse().unwrap()).collect()
     });
     let tracked = Tracked::new(&names, &[]);
     let it = Run {
         store: Arc::new(store.clone()),
-        source: Source::new(base, &SecretString::from(TOKEN), clock.clone()).unwrap(),
+        source: Source::connect(access, clock.clone()).unwrap(),
         tenure,
         request: format!("uid-{number}"),
         rules: Rules::from(RulesConfig::default()),
@@ -54,12 +66,12 @@ pub(crate) async fn sync(github: &StandIn, store: &Sqlite) -> Conclusion {
         full: false,
         dry: false,
         reconcile: false,
-        clock,
+        clock: clock.clone(),
         stop: CancellationToken::new(),
         progress: watch::Sender::default(),
     };
-    let achieved = run(&it).await.unwrap();
-    conclude(&achieved.records, it.source.usage())
+    let Achieved { records, .. } = run(&it).await?;
+    Ok((conclude(&records, it.source.usage()), records))
 }
 
 pub(crate) async fn store(folder: &Path) -> Sqlite {

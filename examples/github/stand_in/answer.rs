@@ -12,6 +12,7 @@ use url::form_urlencoded;
 #[derive(Debug)]
 pub(super) struct Ask {
     pub(super) method: Method,
+    /// Below the base URL.
     pub(super) path: String,
     pub(super) query: Vec<(String, String)>,
     /// The query as it was written, with its question mark, or nothing.
@@ -20,11 +21,13 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    pub(super) fn new(method: Method, uri: &Uri, body: Bytes) -> Self {
+    /// A path that does not begin with `base_path` counts as being below it: a proxy may have cut
+    /// it off.
+    pub(super) fn new(method: Method, uri: &Uri, base_path: &str, body: Bytes) -> Self {
         let raw_query = uri.query().unwrap_or_default();
         Self {
             method,
-            path: uri.path().to_owned(),
+            path: uri.path().strip_prefix(base_path).unwrap_or(uri.path()).to_owned(),
             query: form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect(),
             raw_query: uri.query().map_or_else(String::new, |query| format!("?{query}")),
             body,

@@ -20,6 +20,7 @@
 #![allow(unused_imports, reason = "each program that includes this uses a part of it")]
 
 mod answer;
+mod app;
 mod door;
 mod faults;
 mod gate;
@@ -46,6 +47,7 @@ use axum::Router;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+pub use app::App;
 pub use faults::Fault;
 pub use gate::Gate;
 pub use issue::{Issue, Label, PullRequest, State, User};

@@ -18,6 +18,7 @@ use flate2::{Compression, write::GzEncoder};
 
 use super::{
     answer::{Answer, Ask},
+    app::{App, is_for_app},
     door::Line,
     faults::{self, Fault, Faults},
     gate::Gates,
@@ -72,15 +73,16 @@ pub(super) async fn handle(
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
         return response;
     };
-    let ask = Ask::new(head.method, &head.uri, body);
-    let (alias, token_ok, latency, now) = shared.with_world(|world| {
-        let token_ok = is_let_in(world, &head.headers);
-        (alias(world, &ask.path), token_ok, world.latency, world.now())
+    let (ask, alias, token_ok, latency, now) = shared.with_world(|world| {
+        let ask = Ask::new(head.method, &head.uri, world.base_path(), body);
+        let token_ok = is_let_in(world, &ask.path, &head.headers);
+        let alias = alias(world, &ask.path);
+        (ask, alias, token_ok, world.latency, world.now())
     });
     let sequence = shared.log.enter(Logged {
         sequence: 0,
         method: ask.method.clone(),
-        path_and_query: format!("{}{}", ask.path, ask.raw_query),
+        path_and_query: format!("{}{}", head.uri.path(), ask.raw_query),
         token_ok,
         if_none_match: text(&head.headers, &header::IF_NONE_MATCH).map(str::to_owned),
         status: None,
@@ -135,15 +137,35 @@ fn alias(world: &World, path: &str) -> Option<String> {
     }
 }
 
-fn is_let_in(world: &World, headers: &HeaderMap) -> bool {
-    let Some(token) = &world.token else {
-        return true;
+fn is_let_in(world: &World, path: &str, headers: &HeaderMap) -> bool {
+    let given = given_token(headers).unwrap_or_default();
+    match (&world.app, &world.token) {
+        (None, None) => true,
+        (Some(app), _) if is_for_app(path) => app.is_own(given, world.now()),
+        (app, token) => {
+            let of_app = |app: &App| app.owner_of(given, world.now()).is_some();
+            token.as_deref() == Some(given) || app.as_ref().is_some_and(of_app)
+        }
+    }
+}
+
+fn given_token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, given) = text(headers, &header::AUTHORIZATION)?.split_once(' ')?;
+    let known = scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token");
+    known.then_some(given)
+}
+
+/// Whether the token is that of an installation for another owner than this path's.
+fn is_of_another(world: &World, path: &str, headers: &HeaderMap) -> bool {
+    let given = given_token(headers).unwrap_or_default();
+    let owner = world.app.as_ref().and_then(|app| app.owner_of(given, world.now()));
+    let by_name = path.strip_prefix("/repos/").and_then(|rest| rest.split('/').next());
+    let by_id = || {
+        let id = path.strip_prefix("/repositories/")?.split('/').next()?.parse().ok()?;
+        world.by_id(id).map(Repository::owner)
     };
-    let given = text(headers, &header::AUTHORIZATION).and_then(|value| value.split_once(' '));
-    given.is_some_and(|(scheme, given)| {
-        (scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token"))
-            && given == token
-    })
+    let asked = by_name.or_else(by_id);
+    owner.zip(asked).is_some_and(|(owner, asked)| !owner.eq_ignore_ascii_case(asked))
 }
 
 /// The real answer of the world as it is now.
@@ -172,8 +194,14 @@ fn answer(world: &mut World, ask: &Ask, asked: &HeaderMap) -> (Answer, HeaderMap
     let resets_at = world.quota.roll(now);
     let is_free = ask.path == "/rate_limit";
     let mut headers = standard_headers(now);
-    let mut answer = if !is_let_in(world, asked) {
+    let mut answer = if !is_let_in(world, &ask.path, asked) {
         Answer::error(StatusCode::UNAUTHORIZED, "Bad credentials")
+    } else if let Some(app) = world.app.as_mut().filter(|_| is_for_app(&ask.path)) {
+        let segments = ask.segments();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        app.answer(ask.method.as_str(), &segments, now)
+    } else if is_of_another(world, &ask.path, asked) {
+        Answer::not_found()
     } else if world.quota.remaining() == 0 && !is_free {
         let message = "API rate limit exceeded for user ID 1. If you reach out to GitHub Support \
                        for help, please include the request ID.";

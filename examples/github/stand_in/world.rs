@@ -9,6 +9,7 @@ use std::{
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::{
+    app::App,
     generate::hash,
     repository::{Gone, Repository},
 };
@@ -18,6 +19,8 @@ use super::{
 pub struct World {
     /// The one token that is let in; with none, everybody is.
     pub token: Option<String>,
+    /// The GitHub App whose tokens are let in, too.
+    pub app: Option<App>,
     /// How many answers are left.
     pub quota: Quota,
     /// How long each answer takes.
@@ -35,6 +38,7 @@ impl World {
     pub fn empty() -> Self {
         Self {
             token: None,
+            app: None,
             quota: Quota::default(),
             latency: None,
             cursor_links: false,
@@ -58,6 +62,12 @@ impl World {
     /// What all URLs in answers begin with.
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// The path below which everything is, as on an Enterprise Server, without a slash at the end.
+    pub(super) fn base_path(&self) -> &str {
+        let place = self.base_url.split_once("://").map_or("", |(_, place)| place);
+        place.find('/').map_or("", |at| &place[at..])
     }
 
     /// Changes what all URLs in answers begin with: for a proxy in front of the stand-in.

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 use singletrack::api::RepoName;
+use singletrack::github::{App, AppKey, Credentials};
 use singletrack::store::Sqlite;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+
+use crate::support::APP_KEY;
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
@@ -26,13 +30,21 @@ pub(super) struct Case {
     repository: RepoName,
     #[serde(default)]
     tracked: Option<Vec<RepoName>>,
-    #[expect(dead_code, reason = "the cases with an App wait")]
     #[serde(default)]
-    auth: Option<Value>,
+    auth: Option<Auth>,
     #[serde(default)]
     pub(super) before: Before,
     pub(super) answers: BTreeMap<String, Vec<Answer>>,
     pub(super) expect: Expect,
+}
+
+/// A GitHub App.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+struct Auth {
+    app: u64,
+    #[serde(default)]
+    installation: Option<u64>,
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -79,6 +91,17 @@ pub(super) struct Expect {
 impl Case {
     pub(super) fn tracked(&self) -> Vec<RepoName> {
         self.tracked.clone().unwrap_or_else(|| vec![self.repository.clone()])
+    }
+
+    pub(super) fn credentials(&self) -> Credentials {
+        match &self.auth {
+            None => Credentials::Token(SecretString::from("a-token-of-the-cases")),
+            Some(auth) => Credentials::App(App {
+                id: auth.app,
+                key: AppKey::from_pem(SecretString::from(APP_KEY)).expect("a key"),
+                installation: auth.installation,
+            }),
+        }
     }
 }
 

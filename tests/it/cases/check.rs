@@ -13,6 +13,7 @@ pub(super) struct Seen {
     pub(super) conclusion: Conclusion,
     pub(super) records: Vec<RepositoryRecord>,
     pub(super) requests: Vec<String>,
+    pub(super) minted: usize,
     pub(super) waited: i64,
     pub(super) cursor_moved: bool,
     pub(super) store: Sqlite,
@@ -41,7 +42,7 @@ pub(super) async fn check(case: &Case, seen: &Seen) -> Vec<String> {
         expect.cursor_moved.map(|moved| moved.to_string()),
         seen.cursor_moved.to_string(),
     );
-    same("tokens minted", text(expect.tokens_minted), "0".to_owned());
+    same("tokens minted", text(expect.tokens_minted), seen.minted.to_string());
     let mut at_least = |what: &str, least: Option<i64>, found: i64| {
         if let Some(least) = least.filter(|least| found < *least) {
             problems.push(format!("{what} {found}, not at least {least}"));

@@ -10,9 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
 use singletrack::api::RepoPattern;
-use singletrack::github::{BaseUrl, Source};
+use singletrack::github::{Access, BaseUrl, Network, Source};
 use singletrack::lease::{RunNumber, Tenure};
 use singletrack::process::clock::Clock;
 use singletrack::store::{NewRun, Retention, Sqlite, Store};
@@ -27,8 +26,7 @@ use check::Seen;
 use script::Script;
 
 /// Cases that wait for a later part of the product, each with the reason.
-const WAITING: [(&str, &str); 4] = [
-    ("app-auth", "GitHub App tokens are issue 4"),
+const WAITING: [(&str, &str); 3] = [
     ("draft-release-and-dead-fork", "automation data is issue 5"),
     ("empty-repository", "automation data is issue 5"),
     ("run-ids-and-nulls", "automation data is issue 5"),
@@ -82,6 +80,7 @@ async fn play(case: &Case) -> Vec<String> {
         conclusion,
         records,
         requests: script.requests(),
+        minted: script.minted(),
         waited: (clock.now() - start()).num_seconds(),
         cursor_moved: since(&store, &script).await != cursor,
         store: Sqlite::read_only(&path),
@@ -120,10 +119,16 @@ async fn attempt(
     };
     store.activate(&tenure, &new).await.expect("active");
     let base = BaseUrl::parse(&script.base_url(), false).expect("a base URL");
-    let token = SecretString::from("a-token-of-the-cases");
-    let source = Source::new(base, &token, clock.clone()).expect("a source");
     let include: Vec<_> = case.tracked().into_iter().map(RepoPattern::One).collect();
     let tracked = Tracked::new(&include, &[]);
+    let credentials = case.credentials();
+    let access = Access {
+        base,
+        credentials: Arc::new(move || Ok(credentials.clone())),
+        network: Network::default(),
+        quota_floor: singletrack::github::DEFAULT_FLOOR,
+    };
+    let source = Source::connect(&access, clock.clone()).expect("a source");
     let it = Run {
         store: Arc::new(store.clone()),
         source,

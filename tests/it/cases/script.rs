@@ -19,9 +19,17 @@ pub(super) struct Script {
 
 struct Shared {
     answers: Vec<(Key, Vec<Reply>)>,
-    /// How often each key was asked, and every URL.
-    asked: Mutex<(BTreeMap<usize, usize>, Vec<String>)>,
+    asked: Mutex<Asked>,
     base_url: String,
+}
+
+/// What was asked for.
+#[derive(Default)]
+struct Asked {
+    /// How often each key was.
+    times: BTreeMap<usize, usize>,
+    /// Every method and URL.
+    requests: Vec<(String, String)>,
 }
 
 /// An answer, ready to be sent.
@@ -66,7 +74,16 @@ impl Script {
 
     /// The URLs that were asked for.
     pub(super) fn requests(&self) -> Vec<String> {
-        self.shared.asked.lock().expect("not poisoned").1.clone()
+        let asked = self.shared.asked.lock().expect("not poisoned");
+        asked.requests.iter().map(|(_, url)| url.clone()).collect()
+    }
+
+    /// How many tokens an App asked for.
+    pub(super) fn minted(&self) -> usize {
+        let asked = self.shared.asked.lock().expect("not poisoned");
+        let is_minting =
+            |(method, url): &&(String, String)| method == "POST" && url.ends_with("/access_tokens");
+        asked.requests.iter().filter(is_minting).count()
     }
 }
 
@@ -112,14 +129,14 @@ async fn reply(State(shared): State<Arc<Shared>>, request: Request) -> Response 
     let (method, uri) = (request.method().as_str(), request.uri());
     let query = parameters(uri.query().unwrap_or_default());
     let mut asked = shared.asked.lock().expect("not poisoned");
-    asked.1.push(uri.to_string());
+    asked.requests.push((method.to_owned(), uri.to_string()));
     let found = shared.answers.iter().position(|(key, _)| key.matches(method, uri.path(), &query));
     let Some(found) = found else {
         let body = Body::from(r#"{"message":"Not Found"}"#);
         return Response::builder().status(404).body(body).expect("a response");
     };
     let replies = &shared.answers[found].1;
-    let times = asked.0.entry(found).or_default();
+    let times = asked.times.entry(found).or_default();
     let reply = &replies[(*times).min(replies.len() - 1)];
     *times += 1;
     let mut response = Response::builder().status(reply.status);

@@ -10,6 +10,10 @@ pub(crate) use cluster::{Namespace, cluster, phase_of};
 pub(crate) use operator::{Pod, TOKEN, history, operator};
 pub(crate) use proxy::{Action, Proxy, Rule};
 
+/// The private key of a GitHub App, and its public half.
+pub(crate) const APP_KEY: &str = include_str!("../../keys/app-pkcs1.pem");
+pub(crate) const APP_PUBLIC_KEY: &str = include_str!("../../keys/app-public.pem");
+
 /// After so long, what is awaited is not coming any more. Not a bound on speed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
