@@ -165,10 +165,45 @@ struct LeaseArgs {
 /// The name of the Lease when nobody says otherwise.
 pub(super) const DEFAULT_LEASE: &str = "singletrack";
 
+const DEFAULT_DATABASE: &str = "singletrack.db";
+
+/// Where the database is, for commands that need nothing else.
+#[derive(Args, Clone, Debug)]
+pub(super) struct DatabaseArgs {
+    /// The configuration file, for the database that it names.
+    #[arg(long, env = "SINGLETRACK_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The SQLite file. Default: singletrack.db
+    #[arg(long, env = "SINGLETRACK_DATABASE", value_name = "FILE")]
+    database: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    /// The file of the database, which is there.
+    pub(super) fn existing(self) -> Result<PathBuf, Failure> {
+        let named = match (self.database, self.config) {
+            (Some(path), _) => Some(path),
+            (None, Some(config)) => read_file(&config)?.database.path,
+            (None, None) => None,
+        };
+        let path = named.unwrap_or_else(|| PathBuf::from(DEFAULT_DATABASE));
+        if path.is_file() {
+            return Ok(path);
+        }
+        let shown = path.display();
+        Err(Failure::plain(format!(
+            "there is no database {shown}: name it with --database FILE; the operator's is in its \
+             pod: kubectl exec deploy/singletrack -- singletrack query \"…\""
+        )))
+    }
+}
+
 /// A configuration whose parts are well formed and fit together.
 pub struct Configuration {
     pub settings: Settings,
     pub store: Arc<Sqlite>,
+    /// The file of the store.
+    pub database: PathBuf,
     pub lease: String,
     pub times: Times,
     pub all_namespaces: bool,
@@ -192,7 +227,7 @@ impl ConfigArgs {
         )
         .map_err(|error| Failure::usage(error.to_string()))?;
         let database = self.database.or(file.database.path);
-        let database = database.unwrap_or_else(|| PathBuf::from("singletrack.db"));
+        let database = database.unwrap_or_else(|| PathBuf::from(DEFAULT_DATABASE));
         let parallel = self.parallel.or(file.parallel).unwrap_or(4);
         if !(1..=64).contains(&parallel) {
             return Err(Failure::usage(format!("parallel is {parallel}: use 1 to 64")));
@@ -216,6 +251,7 @@ impl ConfigArgs {
                     .unwrap_or(Duration::from_secs(600)),
             },
             store: Arc::new(Sqlite::at(&database)),
+            database,
             lease: self.lease.lease.or(file.lease.name).unwrap_or_else(|| DEFAULT_LEASE.into()),
             times,
             all_namespaces: self.all_namespaces || file.watch.all_namespaces,

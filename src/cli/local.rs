@@ -15,9 +15,12 @@ use crate::store::{NewRun, RepositoryRecord, RunEnd, Store, chain};
 use crate::sync::{Achieved, Broken, Conclusion, Run, conclude, run};
 
 /// The owner of a store that no cluster uses.
-const OWNER: &str = "local";
+pub(super) const OWNER: &str = "local";
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  GITHUB_TOKEN=… singletrack local --track acme/widgets --database issues.db")]
 pub(super) struct LocalArgs {
     #[command(flatten)]
     config: ConfigArgs,

@@ -3,7 +3,7 @@
 //! Order of stopping: readiness goes; no request is taken any more; calls to GitHub are dropped and
 //! the current transaction ends; the request is queued again; the Lease is freed.
 
-mod schema;
+pub(crate) mod schema;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,6 +34,9 @@ use crate::store::{self, chain};
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  GITHUB_TOKEN=… singletrack controller --track acme/widgets --database /data/singletrack.db")]
 pub struct ControllerArgs {
     #[command(flatten)]
     config: ConfigArgs,

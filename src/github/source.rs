@@ -201,6 +201,27 @@ impl Source {
         }
     }
 
+    /// Asks for `path` once, to see how GitHub is: waits for nothing and asks nothing again.
+    pub async fn probe(&self, path: &str) -> Result<Answer, Error> {
+        let ill = |last, status| Error::Ill { what: what(path), tries: 1, last, status };
+        let owner = self.owner.as_deref().or_else(|| owner_in(path));
+        let question = Question { method: Method::GET, path, etag: None, by: By::Token, owner };
+        let signed = self.auth.sign(self, &question).await?;
+        match self.octo.ask(&question, signed.header, &self.usage.heard).await {
+            Err(Broken::TooLarge) => {
+                Err(Error::TooLarge { what: what(path), limit: Broken::LIMIT })
+            }
+            Err(Broken::Connection(problem)) => Err(ill(problem, None)),
+            Ok((head, body)) => match classify(&head, &body) {
+                Kind::Ill => {
+                    let said = format!("status {}: {}", head.status, message(&body));
+                    Err(ill(said, Some(head.status)))
+                }
+                kind => self.answer(path, kind, &head, body),
+            },
+        }
+    }
+
     async fn wait_for_limit(&self, wait: Duration, path: &str) {
         tracing::info!(path, wait_seconds = wait.as_secs(), "waiting for GitHub's limit");
         self.usage.waited(wait);

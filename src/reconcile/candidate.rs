@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kube::{Resource, ResourceExt};
 
+use super::context::store_reason;
 use super::execution::Execution;
 use super::observe::{impossible, show, time_left, wants};
 use super::retry::Attempts;
@@ -226,9 +227,7 @@ impl Track {
         attempt: &mut Attempt,
     ) -> Answer {
         self.ctx.store_ails(error);
-        let in_use = matches!(error, store::Error::InUse { .. });
-        let reason = if in_use { Reason::StoreInUse } else { Reason::StoreUnavailable };
-        self.store_failed(request, reason, store::chain(error), attempt).await
+        self.store_failed(request, store_reason(error), store::chain(error), attempt).await
     }
 
     async fn store_failed(

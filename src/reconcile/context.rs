@@ -126,10 +126,9 @@ impl Context {
 
     /// The store cannot be used.
     pub fn store_ails(&self, error: &store::Error) {
-        let why = store::chain(error);
-        self.health.ail("store", &why);
-        let in_use = matches!(error, store::Error::InUse { .. });
-        let reason = if in_use { Reason::StoreInUse } else { Reason::StoreUnavailable };
+        let (reason, why) = (store_reason(error), store::chain(error));
+        self.health.ail("store", &format!("{}: {why}", reason.as_str()));
+        let in_use = reason == Reason::StoreInUse;
         let mut trouble = locked(&self.store_trouble);
         if in_use || trouble.is_some() {
             *trouble = Some((reason, why));
@@ -203,6 +202,14 @@ impl Context {
 
     pub fn set_live(&self, live: Option<Live>) {
         *locked(&self.live) = live;
+    }
+}
+
+/// The reason of a request that waits because of the error.
+pub(super) fn store_reason(error: &store::Error) -> Reason {
+    match error {
+        store::Error::InUse { .. } => Reason::StoreInUse,
+        _ => Reason::StoreUnavailable,
     }
 }
 

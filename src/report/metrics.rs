@@ -78,7 +78,9 @@ impl Metrics {
             }
             Happening::Granted { taken_over: None, .. }
             | Happening::Renamed { .. }
-            | Happening::Unlocked { .. } => {}
+            | Happening::Unlocked { .. }
+            | Happening::Paused
+            | Happening::Resumed => {}
             Happening::Superseded { .. } => {
                 self.superseded.inc();
             }

@@ -32,6 +32,10 @@ pub enum Happening<'a> {
     Renamed { from: &'a str, to: &'a str },
     /// Somebody has freed the Lease by hand.
     Unlocked { holder: &'a str },
+    /// Somebody has said that nothing may start.
+    Paused,
+    /// Somebody has said that runs may start again.
+    Resumed,
 }
 
 /// What a happening means to the outside.
@@ -71,6 +75,10 @@ impl Announcement {
             Happening::Unlocked { holder } => {
                 ("Unlocked", format!("the lock that {holder} held was freed by hand"), true)
             }
+            Happening::Paused => {
+                ("Paused", "nothing starts until it is resumed; what runs goes on".into(), false)
+            }
+            Happening::Resumed => ("Resumed", "runs start again".into(), false),
         };
         Some(Self { reason, note, warning })
     }

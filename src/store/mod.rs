@@ -31,7 +31,7 @@ pub use page::{
 };
 pub use row::{Assignee, IssueRow, PullRow, RepositoryRow};
 pub use run::{Activation, NewRun, RepositoryRecord, RunEnd, RunRecord, RunState};
-pub use sqlite::Sqlite;
+pub use sqlite::{Answer, Inspection, Sqlite, as_text};
 
 use crate::lease::{RunNumber, Tenure};
 
@@ -149,4 +149,8 @@ pub trait Store: Send + Sync {
 
     /// Writes what came of one repository in this run, and its error into its row.
     async fn put_outcome(&self, tenure: &Tenure, record: &RepositoryRecord) -> Result<(), Error>;
+
+    /// Brings the tables up to date and makes `owner` the owner, whoever had it. Gives the one
+    /// before, if there was one. The rows, the history and the fence stay as they are.
+    async fn adopt(&self, owner: &str) -> Result<Option<String>, Error>;
 }

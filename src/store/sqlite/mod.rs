@@ -1,22 +1,22 @@
 //! SQLite: one file, one writer at a time, readers beside it (WAL).
 
+mod care;
 mod fenced;
 mod pages;
 mod runs;
 mod upkeep;
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Column, Row, Sqlite as Db, Transaction};
+use sqlx::{AssertSqlSafe, Sqlite as Db, Transaction};
 
 use super::row::to_seconds;
 use super::table::{REPOSITORIES, Table};
@@ -27,6 +27,8 @@ use super::{
 use crate::api::Micros;
 use crate::lease::{RunNumber, Tenure};
 use fenced::Fenced;
+
+pub use care::{Answer, Inspection, as_text};
 
 static MIGRATIONS: Migrator = {
     let mut migrator = sqlx::migrate!("src/store/sqlite/migrations");
@@ -44,8 +46,8 @@ pub struct Sqlite {
     /// One connection, so that this process' own writers wait in line and not for the file.
     writer: SqlitePool,
     readers: SqlitePool,
-    /// Whose it was when it was prepared.
-    owner: Arc<OnceLock<String>>,
+    /// Whose it was when it was prepared or handed over here.
+    owner: Arc<Mutex<Option<String>>>,
 }
 
 impl Sqlite {
@@ -70,23 +72,19 @@ impl Sqlite {
 
     /// The store in the file at `path`, for questions only.
     pub fn read_only(path: &Path) -> Self {
-        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .busy_timeout(Duration::from_secs(30))
+            .pragma("query_only", "ON");
         let pool = || SqlitePoolOptions::new().connect_lazy_with(options.clone());
         Self { writer: pool(), readers: pool(), owner: Arc::default() }
     }
 
     /// Answers a question in SQL: the names of the columns, and the rows as texts.
     pub async fn query(&self, sql: &str) -> Result<(Vec<String>, Vec<Vec<String>>), Error> {
-        let failed = |source| Error::of("answer a question", source);
-        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.readers).await;
-        let rows = rows.map_err(failed)?;
-        let columns = rows.first().map(|row| row.columns().iter().map(|c| c.name().to_owned()));
-        let columns = columns.map(Iterator::collect).unwrap_or_default();
-        let text = |row: &SqliteRow, at| {
-            row.try_get_unchecked::<Option<String>, _>(at).map(Option::unwrap_or_default)
-        };
-        let cells = |row: &SqliteRow| (0..row.len()).map(|at| text(row, at)).collect();
-        let rows = rows.iter().map(cells).collect::<Result<_, sqlx::Error>>().map_err(failed)?;
+        let care::Answer { columns, rows } = self.ask(sql).await?;
+        let rows = rows.iter().map(|row| row.iter().map(care::as_text).collect()).collect();
         Ok((columns, rows))
     }
 
@@ -94,6 +92,12 @@ impl Sqlite {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+
+    /// Takes note of whose it is.
+    fn belongs_to(&self, owner: &str) {
+        let mut known = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(owner.to_owned());
     }
 
     /// A transaction that may write. It waits for the writer before it, at most 30 seconds.
@@ -134,7 +138,7 @@ impl Store for Sqlite {
                 tx.commit().await.map_err(failed)?;
             }
         }
-        self.owner.get_or_init(|| owner.to_owned());
+        self.belongs_to(owner);
         Ok(())
     }
 
@@ -282,6 +286,10 @@ impl Store for Sqlite {
 
     async fn put_outcome(&self, tenure: &Tenure, record: &RepositoryRecord) -> Result<(), Error> {
         runs::put_outcome(self, tenure, record).await
+    }
+
+    async fn adopt(&self, owner: &str) -> Result<Option<String>, Error> {
+        care::adopt(self, owner).await
     }
 }
 

@@ -1,5 +1,7 @@
 //! The run history and the fence.
 
+use std::sync::PoisonError;
+
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row, Sqlite as Db, SqlitePool, Transaction};
@@ -58,13 +60,14 @@ pub(super) async fn activate(
 
 /// A store that was handed over since it was prepared is not ours any more.
 async fn check_owner(store: &Sqlite, tx: &mut Transaction<'static, Db>) -> Result<(), Error> {
-    let Some(ours) = store.owner.get() else { return Ok(()) };
+    let ours = store.owner.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let Some(ours) = ours else { return Ok(()) };
     let found: Option<String> = sqlx::query_scalar("SELECT owner FROM sync_store")
         .fetch_optional(&mut **tx)
         .await
         .map_err(|source| Error::of(ACTIVATE, source))?;
     match found {
-        Some(found) if found == *ours => Ok(()),
+        Some(found) if found == ours => Ok(()),
         found => Err(Error::InUse { owner: found.unwrap_or_default() }),
     }
 }

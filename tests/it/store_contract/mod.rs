@@ -106,6 +106,7 @@ on_each_database! {
     runs::a_request_that_has_ended_is_not_activated_again
     runs::an_older_tenure_writes_nothing_after_a_newer_activation
     runs::preparing_again_is_fine_and_another_owner_changes_nothing
+    runs::a_store_that_is_handed_over_keeps_its_rows_and_its_fence
     runs::everything_is_there_after_closing_and_opening
     runs::an_ended_run_is_told_with_its_repositories_failures_first
     runs::an_end_may_be_told_again

@@ -109,6 +109,25 @@ pub(super) async fn preparing_again_is_fine_and_another_owner_changes_nothing(pl
     assert_eq!(place.dump().await, before);
 }
 
+pub(super) async fn a_store_that_is_handed_over_keeps_its_rows_and_its_fence(place: &dyn Place) {
+    let store = place.open().await;
+    assert_eq!(store.adopt(OWNER).await.unwrap(), None, "it was nobody's");
+    store.prepare(OWNER).await.unwrap();
+    let tenure = active(&*store, 1).await;
+    store.put_repository(&tenure, &repository(1), None).await.unwrap();
+    assert_eq!(store.adopt("heir").await.unwrap().as_deref(), Some(OWNER));
+    assert_eq!(store.adopt("heir").await.unwrap().as_deref(), Some("heir"), "again is fine");
+    assert_eq!(place.rows("SELECT owner FROM sync_store").await, [["heir"]]);
+    store.prepare("heir").await.unwrap();
+    assert!(matches!(store.prepare(OWNER).await, Err(Error::InUse { .. })));
+    assert_eq!(store.repository_id("acme/r1").await.unwrap(), Some(1));
+    // The run of before is superseded by the heir's, like any older one.
+    let number = store.ticket(RunNumber(0)).await.unwrap();
+    assert_eq!(number, RunNumber(2));
+    active(&*store, 2).await;
+    superseded(store.put_repository(&tenure, &repository(2), None).await, 2);
+}
+
 pub(super) async fn everything_is_there_after_closing_and_opening(place: &dyn Place) {
     let store = prepared(place).await;
     let tenure = active(&*store, 1).await;

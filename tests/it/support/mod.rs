@@ -1,12 +1,14 @@
 //! What the tests need: a real control plane, operators as processes, a proxy before one of them.
 
 mod cluster;
+mod command;
 mod operator;
 mod proxy;
 
 use std::time::Duration;
 
 pub(crate) use cluster::{Namespace, cluster, phase_of};
+pub(crate) use command::{Command, Said};
 pub(crate) use operator::{Pod, TOKEN, history, operator};
 pub(crate) use proxy::{Action, Proxy, Rule};
 
