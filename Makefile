@@ -1,6 +1,6 @@
 # The commands of this project. Each says what it does and ends clean.
 
-.PHONY: demo test check
+.PHONY: demo test fuzz check
 
 demo: ## The main job on a real API server, with everything it needs (the first time about ten minutes)
 	@sh examples/demo/run
@@ -8,6 +8,10 @@ demo: ## The main job on a real API server, with everything it needs (the first 
 test: ## All tests: unit tests, and the integration tests on a real control plane
 	@sh tests/cluster/build >/dev/null
 	cargo test
+
+SECONDS ?= 60
+fuzz: ## Hostile input for every decoder; SECONDS=… for each target
+	@sh fuzz/run $(SECONDS)
 
 check: ## What CI asks for besides the tests
 	cargo fmt --check

@@ -12,6 +12,7 @@ mod cases;
 mod commands;
 mod crds;
 mod doctor;
+mod hostile;
 mod lock;
 mod misuse;
 mod model;
