@@ -19,6 +19,7 @@ use flate2::{Compression, write::GzEncoder};
 use super::{
     answer::{Answer, Ask},
     app::{App, is_for_app},
+    chaos,
     door::Line,
     faults::{self, Fault, Faults},
     gate::Gates,
@@ -98,6 +99,13 @@ pub(super) async fn handle(
     let real = || respond(&shared, &ask, &head.headers, sequence);
     let response = match fault {
         None => real().map(Body::from),
+        Some(Fault::Chaos { .. }) => unreachable!("it was made another fault, or none"),
+        Some(Fault::Spoilt { seed }) => {
+            let base = shared.with_world(|world| world.base_url().to_owned());
+            let mut unpacked = head.headers.clone();
+            unpacked.remove(header::ACCEPT_ENCODING);
+            chaos::spoil(respond(&shared, &ask, &unpacked, sequence), &ask, &base, seed)
+        }
         Some(Fault::Slow { delay }) => {
             tokio::time::sleep(delay).await;
             real().map(Body::from)
@@ -107,7 +115,12 @@ pub(super) async fn handle(
             line.reset();
             future::pending().await
         }
-        Some(Fault::Status { status, headers, body }) => scripted(status, &headers, body, now),
+        Some(Fault::Status { status, mut headers, body }) => {
+            let base = shared.with_world(|world| world.base_url().to_owned());
+            headers.iter_mut().for_each(|(_, value)| *value = value.replace("{base}", &base));
+            scripted(status, &headers, body, now)
+        }
+
         Some(Fault::HugeBody { bytes }) => json_of(faults::huge(bytes)),
         Some(Fault::GzipBomb { bytes }) => {
             let mut response = json_of(faults::gzip_bomb(bytes));
