@@ -324,3 +324,41 @@ fn newest(items: Vec<Issue>, met: &mut Met) -> Vec<Issue> {
     }
     kept
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn issue(number: i64, at: Option<i64>) -> Issue {
+        let at = at.and_then(|at| DateTime::from_timestamp(1_767_225_600 + at, 0));
+        let said = serde_json::json!({"number": number, "state": "open", "updated_at": at});
+        serde_json::from_value(said).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn of_each_number_the_newest_is_written_last_and_none_twice_on_a_page(
+            pages in prop::collection::vec(prop::collection::vec((0..4_i64, 0..5_i64), 0..8), 0..4),
+        ) {
+            let (mut met, mut written) = (Met::new(), HashMap::new());
+            let mut newest_of = HashMap::new();
+            for page in &pages {
+                let items = page.iter().map(|(number, at)| issue(*number, Some(*at))).collect();
+                let kept = newest(items, &mut met);
+                let numbers: HashSet<i64> = kept.iter().map(|item| item.number).collect();
+                prop_assert_eq!(numbers.len(), kept.len());
+                for item in kept {
+                    written.insert(item.number, item.updated_at);
+                }
+                for (number, at) in page {
+                    let newest: &mut i64 = newest_of.entry(*number).or_insert(*at);
+                    *newest = (*newest).max(*at);
+                }
+            }
+            let right = newest_of.iter().map(|(n, at)| (*n, issue(*n, Some(*at)).updated_at));
+            prop_assert_eq!(written, right.collect::<HashMap<_, _>>());
+        }
+    }
+}
