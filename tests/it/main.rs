@@ -12,6 +12,7 @@ mod cases;
 mod commands;
 mod crds;
 mod doctor;
+mod issues;
 mod lock;
 mod misuse;
 mod model;

@@ -4,6 +4,7 @@ mod cluster;
 mod command;
 mod operator;
 mod proxy;
+mod run;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ pub(crate) use cluster::{Namespace, cluster, phase_of};
 pub(crate) use command::{Command, Said};
 pub(crate) use operator::{Pod, TOKEN, history, operator};
 pub(crate) use proxy::{Action, Proxy, Rule};
+pub(crate) use run::{Attempt, Came};
 
 /// The private key of a GitHub App, and its public half.
 pub(crate) const APP_KEY: &str = include_str!("../../keys/app-pkcs1.pem");
