@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use singletrack::api::{Phase, RepositoryPhase};
 use singletrack::process::clock::Clock;
-use singletrack::store::{Sqlite, Store};
+use singletrack::store::Sqlite;
 use singletrack::sync::Renamed;
 
 use crate::stand_in::{Fault, Matcher, StandIn};
