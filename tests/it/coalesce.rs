@@ -179,8 +179,8 @@ async fn a_run_that_does_not_end_well_answers_nobody() {
     github.inject(Matcher::get("/repos/acme/widgets-0"), 0, Some(1), no);
     paused(&space).await;
     let _operator = operator(&space, &github, folder.path()).start();
-    let once = SyncRequestSpec { backoff_limit: 0, ..spec(ConcurrencyPolicy::Queue) };
-    space.create("leader", once).await;
+    let single = SyncRequestSpec { backoff_limit: 0, ..spec(ConcurrencyPolicy::Queue) };
+    space.create("leader", single).await;
     for name in ["one", "two"] {
         space.create(name, spec(ConcurrencyPolicy::Coalesce)).await;
     }
