@@ -16,6 +16,7 @@ mod doctor;
 mod failing;
 mod issues;
 mod killed;
+mod labels;
 mod life;
 mod lock;
 mod misuse;
