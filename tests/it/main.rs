@@ -24,6 +24,7 @@ mod model;
 mod network;
 mod recordings;
 mod requests;
+mod secrets;
 mod store_contract;
 mod sync;
 mod tidy;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub(crate) use cluster::{Namespace, cluster, phase_of};
 pub(crate) use command::{Command, Said};
-pub(crate) use operator::{Pod, TOKEN, history, operator};
+pub(crate) use operator::{Operator, Pod, TOKEN, history, operator};
 pub(crate) use proxy::{Action, Proxy, Rule};
 pub(crate) use run::{Attempt, Came};
 
