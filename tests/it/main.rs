@@ -22,6 +22,7 @@ mod lock;
 mod misuse;
 mod model;
 mod network;
+mod readme;
 mod recordings;
 mod requests;
 mod secrets;
