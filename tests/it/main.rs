@@ -15,6 +15,7 @@ mod misuse;
 mod model;
 mod network;
 mod recordings;
+mod referee;
 mod requests;
 mod store_contract;
 mod sync;

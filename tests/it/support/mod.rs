@@ -1,14 +1,17 @@
 //! What the tests need: a real control plane, operators as processes, a proxy before one of them.
 
 mod cluster;
+mod description;
 mod operator;
 mod proxy;
+mod referee;
 
 use std::time::Duration;
 
 pub(crate) use cluster::{Namespace, cluster, phase_of};
 pub(crate) use operator::{Pod, TOKEN, history, operator};
 pub(crate) use proxy::{Action, Proxy, Rule};
+pub(crate) use referee::{Exchange, Judged, judged};
 
 /// The private key of a GitHub App, and its public half.
 pub(crate) const APP_KEY: &str = include_str!("../../keys/app-pkcs1.pem");
