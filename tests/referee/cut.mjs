@@ -2,7 +2,7 @@
 //
 // node cut.mjs api.github.com.json > github.json
 //
-// Whole, it takes the proxy 12 seconds and 420 MB to start; cut, 3 seconds and a quarter of that.
+// Whole, the proxy needs 7 seconds and 350 MB to read it; cut, 1 second and 150 MB.
 
 import { readFileSync } from 'node:fs';
 

@@ -4,7 +4,7 @@
 //! behind it objects to, and the proxy asks the stand-in.
 
 use std::error::Error;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -169,15 +169,23 @@ fn proxy(description: &Path, upstream: &str) -> String {
         .spawn()
         .expect("setpriv is there (util-linux)");
     let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
+    let address = address(&mut output);
+    // It stops when nobody reads what it says.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut output, &mut std::io::sink());
+        child.wait()
+    });
+    address
+}
+
+/// Where the proxy listens, which it says as soon as it does.
+fn address(output: &mut impl BufRead) -> String {
     let mut said = String::new();
     loop {
         let read = output.read_line(&mut said).expect("it writes text");
         assert!(read > 0, "the validating proxy has ended, and said:\n{said}");
         if let Some((_, address)) = said.split_once("listening on ") {
-            let address = address.trim().to_owned();
-            // It stops when nobody reads what it says.
-            std::thread::spawn(move || std::io::copy(&mut output.by_ref(), &mut std::io::sink()));
-            return address;
+            return address.trim().to_owned();
         }
     }
 }
