@@ -108,6 +108,16 @@ pub enum RepoPattern {
 }
 
 impl RepoPattern {
+    /// Whether this stands for all that `other` stands for; case does not count.
+    pub fn includes(&self, other: &Self) -> bool {
+        match other {
+            Self::One(name) => self.matches(name),
+            Self::AllOf(theirs) => {
+                matches!(self, Self::AllOf(owner) if owner.eq_ignore_ascii_case(theirs))
+            }
+        }
+    }
+
     /// Whether `name` is what this pattern stands for; case does not count.
     pub fn matches(&self, name: &RepoName) -> bool {
         match self {

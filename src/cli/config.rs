@@ -13,7 +13,7 @@ use super::{Failure, duration};
 use crate::api::RepoPattern;
 use crate::lease::Times;
 use crate::reconcile::Settings;
-use crate::store::Sqlite;
+use crate::store::{Retention, Sqlite};
 use crate::sync::{Rules, RulesConfig, Tracked};
 
 /// The file. Every key is optional; unknown ones are refused.
@@ -26,8 +26,62 @@ struct File {
     database: Database,
     lease: Lease,
     watch: Watch,
+    requests: Requests,
+    retention: RetentionConfig,
     /// How many repositories are read at once.
     parallel: Option<usize>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Requests {
+    /// The pause before the second attempt of a request.
+    #[serde(deserialize_with = "duration::optional")]
+    retry_after: Option<Duration>,
+    /// A run that makes no progress for so long is ended.
+    #[serde(deserialize_with = "duration::optional")]
+    stall_after: Option<Duration>,
+}
+
+/// How long rows are kept; those without a value for ever.
+#[derive(Deserialize, Debug)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct RetentionConfig {
+    #[serde(deserialize_with = "duration::optional")]
+    sync_runs: Option<Duration>,
+    #[serde(deserialize_with = "duration::optional")]
+    quarantine: Option<Duration>,
+    #[serde(deserialize_with = "duration::optional")]
+    workflow_runs: Option<Duration>,
+    #[serde(deserialize_with = "duration::optional")]
+    workflow_jobs: Option<Duration>,
+    #[serde(deserialize_with = "duration::optional")]
+    removed: Option<Duration>,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        Self {
+            sync_runs: Some(DAY * 90),
+            quarantine: Some(DAY * 30),
+            workflow_runs: None,
+            workflow_jobs: None,
+            removed: None,
+        }
+    }
+}
+
+impl From<RetentionConfig> for Retention {
+    fn from(config: RetentionConfig) -> Self {
+        Self {
+            sync_runs: config.sync_runs,
+            quarantine: config.quarantine,
+            workflow_runs: config.workflow_runs,
+            workflow_jobs: config.workflow_jobs,
+            removed: config.removed,
+        }
+    }
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -35,6 +89,10 @@ struct File {
 struct Repositories {
     include: Vec<RepoPattern>,
     exclude: Vec<RepoPattern>,
+    /// Whether owner/* means archived repositories too.
+    archived: bool,
+    /// Whether owner/* means forks too.
+    forks: bool,
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -67,7 +125,8 @@ pub struct ConfigArgs {
     config: Option<PathBuf>,
     #[command(flatten)]
     github: GitHubArgs,
-    /// A repository to keep a copy of, as owner/name; may be given several times.
+    /// A repository to keep a copy of, as owner/name, or owner/* for all of an owner's; may be given
+    /// several times.
     #[arg(long = "track", env = "SINGLETRACK_TRACK", value_delimiter = ',', value_name = "REPO")]
     track: Vec<RepoPattern>,
     /// The SQLite file. Default: singletrack.db
@@ -78,6 +137,12 @@ pub struct ConfigArgs {
     parallel: Option<usize>,
     #[command(flatten)]
     lease: LeaseArgs,
+    /// The pause before the second attempt of a request; it doubles each time. Default: 10s
+    #[arg(long, env = "SINGLETRACK_RETRY_AFTER", value_parser = duration::parse)]
+    retry_after: Option<Duration>,
+    /// A run that makes no progress for so long is ended. Default: 10m
+    #[arg(long, env = "SINGLETRACK_STALL_AFTER", value_parser = duration::parse)]
+    stall_after: Option<Duration>,
     /// Watch the requests of all namespaces, and not only of the operator's own.
     #[arg(long, env = "SINGLETRACK_ALL_NAMESPACES")]
     all_namespaces: bool,
@@ -100,10 +165,45 @@ struct LeaseArgs {
 /// The name of the Lease when nobody says otherwise.
 pub(super) const DEFAULT_LEASE: &str = "singletrack";
 
+const DEFAULT_DATABASE: &str = "singletrack.db";
+
+/// Where the database is, for commands that need nothing else.
+#[derive(Args, Clone, Debug)]
+pub(super) struct DatabaseArgs {
+    /// The configuration file, for the database that it names.
+    #[arg(long, env = "SINGLETRACK_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The SQLite file. Default: singletrack.db
+    #[arg(long, env = "SINGLETRACK_DATABASE", value_name = "FILE")]
+    database: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    /// The file of the database, which is there.
+    pub(super) fn existing(self) -> Result<PathBuf, Failure> {
+        let named = match (self.database, self.config) {
+            (Some(path), _) => Some(path),
+            (None, Some(config)) => read_file(&config)?.database.path,
+            (None, None) => None,
+        };
+        let path = named.unwrap_or_else(|| PathBuf::from(DEFAULT_DATABASE));
+        if path.is_file() {
+            return Ok(path);
+        }
+        let shown = path.display();
+        Err(Failure::plain(format!(
+            "there is no database {shown}: name it with --database FILE; the operator's is in its \
+             pod: kubectl exec deploy/singletrack -- singletrack query \"…\""
+        )))
+    }
+}
+
 /// A configuration whose parts are well formed and fit together.
 pub struct Configuration {
     pub settings: Settings,
     pub store: Arc<Sqlite>,
+    /// The file of the store.
+    pub database: PathBuf,
     pub lease: String,
     pub times: Times,
     pub all_namespaces: bool,
@@ -127,19 +227,31 @@ impl ConfigArgs {
         )
         .map_err(|error| Failure::usage(error.to_string()))?;
         let database = self.database.or(file.database.path);
-        let database = database.unwrap_or_else(|| PathBuf::from("singletrack.db"));
+        let database = database.unwrap_or_else(|| PathBuf::from(DEFAULT_DATABASE));
         let parallel = self.parallel.or(file.parallel).unwrap_or(4);
         if !(1..=64).contains(&parallel) {
             return Err(Failure::usage(format!("parallel is {parallel}: use 1 to 64")));
         }
         Ok(Configuration {
             settings: Settings {
-                tracked: tracked(&include, &file.repositories.exclude)?,
+                tracked: Tracked::new(&include, &file.repositories.exclude)
+                    .with(file.repositories.archived, file.repositories.forks),
                 rules: Rules::from(file.rules),
                 github: self.github.access(file.github)?,
                 parallel,
+                retention: Retention::from(file.retention),
+                discovery: Arc::default(),
+                retry_after: self
+                    .retry_after
+                    .or(file.requests.retry_after)
+                    .unwrap_or(Duration::from_secs(10)),
+                stall_after: self
+                    .stall_after
+                    .or(file.requests.stall_after)
+                    .unwrap_or(Duration::from_secs(600)),
             },
             store: Arc::new(Sqlite::at(&database)),
+            database,
             lease: self.lease.lease.or(file.lease.name).unwrap_or_else(|| DEFAULT_LEASE.into()),
             times,
             all_namespaces: self.all_namespaces || file.watch.all_namespaces,
@@ -163,22 +275,6 @@ fn first_line(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
-}
-
-fn tracked(include: &[RepoPattern], exclude: &[RepoPattern]) -> Result<Tracked, Failure> {
-    let mut names = Vec::with_capacity(include.len());
-    for pattern in include {
-        match pattern {
-            RepoPattern::One(name) => names.push(name.clone()),
-            RepoPattern::AllOf(_) => {
-                return Err(Failure::usage(format!(
-                    "repositories.include has {pattern}: this version cannot look for an owner's \
-                     repositories; name each as owner/name"
-                )));
-            }
-        }
-    }
-    Ok(Tracked::new(&names, exclude))
 }
 
 #[cfg(test)]

@@ -58,6 +58,11 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// It has taken longer than it may.
+    pub fn timed_out(text: impl Into<String>) -> Self {
+        Self { exit: Exit::TimedOut, text: text.into() }
+    }
+
     /// The command was not understood, or the configuration does not fit.
     pub fn usage(text: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, text: text.into() }
@@ -83,8 +88,18 @@ impl Failure {
                      install them with: singletrack crd | kubectl apply -f -"
                 ))
             }
+            kube::Error::Api(status) if matches!(status.code, 401 | 403) => Self::plain(format!(
+                "{doing}: {}; see which rights are missing with: singletrack doctor",
+                status.message
+            )),
+            kube::Error::Api(status) if status.message.starts_with("namespaces ") => {
+                Self::plain(format!("{doing}: {}; name another with -n", status.message))
+            }
             kube::Error::Api(status) => Self::plain(format!("{doing}: {}", status.message)),
-            other => Self::of(doing, other),
+            other => Self::plain(format!(
+                "{doing}: {}; see whether the cluster answers with: singletrack doctor",
+                chain(other)
+            )),
         }
     }
 }

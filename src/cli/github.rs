@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::Failure;
 use crate::github::{
-    Access, App, AppKey, Authorities, BaseUrl, Credentials, Error, Network, Proxies,
+    Access, App, AppKey, Authorities, BaseUrl, Credentials, DEFAULT_FLOOR, Error, Network, Proxies,
     ReadCredentials,
 };
 
@@ -23,6 +23,8 @@ pub(super) struct GitHub {
     app: AppConfig,
     ca_file: Option<PathBuf>,
     allow_insecure: bool,
+    /// How many requests of the hourly quota are left to others.
+    quota_floor: Option<i64>,
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -57,6 +59,9 @@ pub(super) struct GitHubArgs {
     /// A file with certificate authorities, in PEM form, that are believed beside the public ones.
     #[arg(long, env = "SINGLETRACK_GITHUB_CA", value_name = "FILE")]
     github_ca: Option<PathBuf>,
+    /// How many requests of GitHub's hourly quota are left to others. Default: 50
+    #[arg(long, env = "SINGLETRACK_GITHUB_QUOTA_FLOOR", value_name = "N")]
+    github_quota_floor: Option<i64>,
     #[command(flatten)]
     proxy: ProxyArgs,
 }
@@ -102,10 +107,12 @@ impl GitHubArgs {
             installation: self.github_app_installation.or(file.app.installation),
         };
         let token_file = self.github_token_file.or(file.token_file);
+        let quota_floor = self.github_quota_floor.or(file.quota_floor);
         Ok(Access {
             base,
             credentials: credentials(self.github_token, token_file, app)?,
             network: Network { authorities, proxies: self.proxy.checked().map_err(usage)? },
+            quota_floor: quota_floor.unwrap_or(DEFAULT_FLOOR),
         })
     }
 }

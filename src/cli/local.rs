@@ -7,17 +7,20 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{ConfigArgs, Exit, Failure};
-use crate::api::{Progress, RepoPattern};
+use crate::api::RepoPattern;
 use crate::github::Source;
 use crate::lease::{RunNumber, Tenure};
 use crate::process::{clock::Clock, stop};
 use crate::store::{NewRun, RepositoryRecord, RunEnd, Store, chain};
-use crate::sync::{Broken, Conclusion, Run, conclude, run};
+use crate::sync::{Achieved, Broken, Conclusion, Run, conclude, run};
 
 /// The owner of a store that no cluster uses.
-const OWNER: &str = "local";
+pub(super) const OWNER: &str = "local";
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  GITHUB_TOKEN=… singletrack local --track acme/widgets --database issues.db")]
 pub(super) struct LocalArgs {
     #[command(flatten)]
     config: ConfigArgs,
@@ -27,6 +30,9 @@ pub(super) struct LocalArgs {
     /// Ignore what is known from earlier runs and read everything again.
     #[arg(long)]
     full: bool,
+    /// Read everything and say what would change, but change no data.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
@@ -35,8 +41,8 @@ pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
     let store: Arc<dyn Store> = config.store;
     let clock = Clock::default();
     let wanted = settings.tracked.resolve(args.repositories.as_deref());
-    let repositories = wanted.map_err(|error| Failure::usage(error.to_string()))?;
-    if repositories.is_empty() {
+    let wanted = wanted.map_err(|error| Failure::usage(error.to_string()))?;
+    if settings.tracked.is_empty() {
         return Err(Failure::usage(
             "nothing is tracked: name repositories with --track owner/name",
         ));
@@ -50,43 +56,59 @@ pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
     let tenure = Tenure::without_cluster(number, OWNER, &nonce[..12]);
     let new = NewRun {
         run_type: "manual",
-        dry_run: false,
+        dry_run: args.dry_run,
         namespace: String::new(),
         name: OWNER.to_owned(),
-        uid: nonce,
+        uid: nonce.clone(),
         attempt: 1,
         takeover_reason: None,
         started_at: clock.now(),
+        coalesced: Vec::new(),
         excluded_labels: settings.rules.excluded_labels().to_vec(),
     };
     store.activate(&tenure, &new).await.map_err(failed)?;
-    let stop = CancellationToken::new();
-    stop::cancel_on_signal(stop.clone())
-        .map_err(|error| Failure::of("signals cannot be watched", &error))?;
+    let stop = stopped_by_signal()?;
     let run_it = Run {
         store: Arc::clone(&store),
         source,
         tenure,
+        request: nonce,
         rules: settings.rules,
-        repositories,
+        tracked: settings.tracked,
+        wanted,
+        discovery: settings.discovery,
+        retention: settings.retention,
         parallel: settings.parallel,
         full: args.full,
+        dry: args.dry_run,
+        reconcile: false,
         clock: clock.clone(),
         stop,
-        progress: watch::channel(Progress::default()).0,
+        progress: watch::Sender::default(),
     };
-    let records = run(&run_it).await.map_err(broken)?;
+    let Achieved { records, .. } = run(&run_it).await.map_err(broken)?;
     let conclusion = conclude(&records, run_it.source.usage());
-    let end = RunEnd {
+    store.finish(&run_it.tenure, &end(&conclusion, &clock)).await.map_err(failed)?;
+    report(&conclusion, &records);
+    Ok(Exit::from(conclusion.phase))
+}
+
+fn stopped_by_signal() -> Result<CancellationToken, Failure> {
+    let stop = CancellationToken::new();
+    stop::cancel_on_signal(stop.clone())
+        .map_err(|error| Failure::of("signals cannot be watched", &error))?;
+    Ok(stop)
+}
+
+fn end(conclusion: &Conclusion, clock: &Clock) -> RunEnd {
+    RunEnd {
         state: conclusion.state(),
         reason: conclusion.reason.as_str(),
         message: conclusion.message.clone(),
         result: conclusion.result.clone(),
         completed_at: clock.now(),
-    };
-    store.finish(&run_it.tenure, &end).await.map_err(failed)?;
-    report(&conclusion, &records);
-    Ok(Exit::from(conclusion.phase))
+        next_attempt_at: None,
+    }
 }
 
 fn report(conclusion: &Conclusion, records: &[RepositoryRecord]) {

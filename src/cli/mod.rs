@@ -2,16 +2,27 @@
 //!
 //! The only place that reads the environment; every flag that the operator needs has a variable.
 
+mod adopt;
+mod ask;
+mod backup;
+mod cancel;
+mod completion;
 mod config;
+mod doctor;
 mod duration;
 mod exit;
+mod follow;
 mod github;
 mod local;
+mod lock;
+mod manifest;
+mod pause;
 mod print;
 mod query;
 mod queue;
 mod run;
 mod unlock;
+mod wait;
 
 use clap::{Args, Parser, Subcommand};
 use kube::{Client, Config};
@@ -24,7 +35,12 @@ use crate::report::{LogFormat, start};
 
 /// Copies GitHub issues and automation data into a database, one run at a time.
 #[derive(Parser, Debug)]
-#[command(name = "singletrack", version, propagate_version = true)]
+#[command(
+    name = "singletrack",
+    version,
+    propagate_version = true,
+    after_help = "A link named kubectl-singletrack on the PATH makes it `kubectl singletrack`."
+)]
 pub struct Cli {
     #[command(flatten)]
     log: LogArgs,
@@ -35,10 +51,23 @@ pub struct Cli {
 #[derive(Args, Debug)]
 struct LogArgs {
     /// What is logged: a level, or levels by part, as in info,singletrack=debug.
-    #[arg(long, env = "SINGLETRACK_LOG", default_value = "warn,singletrack=info", global = true)]
+    #[arg(
+        long,
+        env = "SINGLETRACK_LOG",
+        default_value = "warn,singletrack=info",
+        global = true,
+        help_heading = "Log"
+    )]
     log: String,
     /// How a log line looks.
-    #[arg(long, env = "SINGLETRACK_LOG_FORMAT", value_enum, default_value_t, global = true)]
+    #[arg(
+        long,
+        env = "SINGLETRACK_LOG_FORMAT",
+        value_enum,
+        default_value_t,
+        global = true,
+        help_heading = "Log"
+    )]
     log_format: LogFormat,
 }
 
@@ -47,24 +76,42 @@ enum Command {
     /// Run the operator.
     Controller(Box<ControllerArgs>),
     /// Print the CustomResourceDefinition, to be applied with kubectl.
+    #[command(after_help = "Example:\n  singletrack crd | kubectl apply --server-side -f -")]
     Crd,
     /// Ask for a run.
-    ///
-    /// Example: singletrack run manual -r acme/widgets --wait
     Run(Box<run::RunArgs>),
     /// Show who holds the lock, and who waits.
     Queue(queue::QueueArgs),
+    /// Wait for the end of a request; the exit code tells which.
+    Wait(wait::WaitArgs),
+    /// End requests that wait or run.
+    Cancel(cancel::CancelArgs),
+    /// Start nothing more; what runs goes on.
+    #[command(
+        after_help = "Examples:\n  singletrack pause\n  singletrack pause -n tools --lease b"
+    )]
+    Pause(pause::PauseArgs),
+    /// Let runs start again.
+    #[command(
+        after_help = "Examples:\n  singletrack resume\n  singletrack resume -n tools --lease b"
+    )]
+    Resume(pause::PauseArgs),
     /// Free the lock by hand. Safe at any time: what the holder still sends is refused.
     Unlock(unlock::UnlockArgs),
+    /// Hand the database over to this operator.
+    Adopt(Box<adopt::AdoptArgs>),
+    /// Check everything that a run needs, and say what is wrong.
+    Doctor(Box<doctor::DoctorArgs>),
     /// Make one run on this machine, without a cluster.
-    ///
-    /// Example: GITHUB_TOKEN=… singletrack local --track acme/widgets --database issues.db
     Local(Box<local::LocalArgs>),
+    /// Copy the database into a file, also while a run goes on.
+    Backup(backup::BackupArgs),
     /// Ask the database a question in SQL, read-only.
-    ///
-    /// Example: singletrack query "SELECT repository, number, title FROM open_issues"
     Query(query::QueryArgs),
+    /// Print the script that lets a shell complete our commands.
+    Completion(completion::CompletionArgs),
     /// Print the version.
+    #[command(after_help = "Example:\n  singletrack version")]
     Version,
 }
 
@@ -74,6 +121,23 @@ pub struct NamespaceArgs {
     /// The namespace. Default: that of the current context.
     #[arg(short, long)]
     pub namespace: Option<String>,
+}
+
+/// Where the lock is.
+#[derive(Args, Clone, Debug)]
+struct LockArgs {
+    #[command(flatten)]
+    namespace: NamespaceArgs,
+    /// The name of the Lease.
+    #[arg(long, env = "SINGLETRACK_LEASE", default_value = config::DEFAULT_LEASE)]
+    lease: String,
+}
+
+impl LockArgs {
+    /// The namespace and the name of the Lease.
+    fn place(&self, default: String) -> (String, String) {
+        (self.namespace.namespace.clone().unwrap_or(default), self.lease.clone())
+    }
 }
 
 /// Carries out the command and says how the process is to end.
@@ -87,9 +151,17 @@ pub async fn main(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Run(args) => run::run(*args).await,
         Command::Queue(args) => queue::queue(args).await,
+        Command::Wait(args) => wait::wait(args).await,
+        Command::Cancel(args) => cancel::cancel(args).await,
+        Command::Pause(args) => pause::pause(args).await,
+        Command::Resume(args) => pause::resume(args).await,
         Command::Unlock(args) => unlock::unlock(args).await,
+        Command::Adopt(args) => adopt::adopt(*args).await,
+        Command::Doctor(args) => doctor::doctor(*args).await,
         Command::Local(args) => local::local(*args).await,
+        Command::Backup(args) => backup::backup(args).await,
         Command::Query(args) => query::query(args).await,
+        Command::Completion(args) => completion::completion(&args),
         Command::Version => {
             println!("singletrack {}", env!("CARGO_PKG_VERSION"));
             Ok(Exit::Succeeded)
@@ -106,4 +178,27 @@ pub async fn connect() -> Result<(Client, String), Failure> {
     let client = Client::try_from(config)
         .map_err(|error| Failure::of("cannot make a client of the cluster", &error))?;
     Ok((client, namespace))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_fits_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_every_command_ends_with_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let example = after.lines().last().unwrap_or_default();
+            let name = command.get_name();
+            assert!(after.contains("Example"), "{name}: {after:?}");
+            assert!(example.contains(&format!("singletrack {name}")), "{name}: {after:?}");
+        }
+    }
 }

@@ -1,35 +1,45 @@
 //! Standard output: tables without frames, YAML and JSON.
 
+use std::io::{ErrorKind, Write};
+
 use comfy_table::Table;
 use serde::Serialize;
 
 use super::Failure;
 
 /// Prints rows under headings, aligned as kubectl does it.
-pub(super) fn table(headings: &[&str], rows: Vec<Vec<String>>) {
+pub(super) fn table(headings: &[&str], rows: Vec<Vec<String>>) -> Result<(), Failure> {
     let mut table = Table::new();
     table.load_style(comfy_table::TableStyle::new());
     table.set_header(headings.iter().copied());
     for row in rows {
         table.add_row(row.iter().map(|cell| plain(cell)));
     }
-    for line in table.lines() {
-        println!("{}", line.trim());
+    let lines: Vec<_> = table.lines().map(|line| format!("{}\n", line.trim())).collect();
+    text(&lines.concat())
+}
+
+/// Prints it as it is. A reader that has seen enough, such as `head`, is no error.
+pub(super) fn text(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::plain(format!(
+            "standard output cannot be written: {error}; is the disk full?"
+        ))),
+        _ => Ok(()),
     }
 }
 
 pub(super) fn yaml(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_saphyr::to_string(value)
+    let yaml = serde_saphyr::to_string(value)
         .map_err(|error| Failure::of("cannot be written as YAML", &error))?;
-    print!("{text}");
-    Ok(())
+    text(&format!("{}\n", yaml.trim_end()))
 }
 
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value)
+    let json = serde_json::to_string_pretty(value)
         .map_err(|error| Failure::of("cannot be written as JSON", &error))?;
-    println!("{text}");
-    Ok(())
+    text(&format!("{json}\n"))
 }
 
 /// A text from somewhere else on one line and without what a terminal would act upon.

@@ -1,33 +1,16 @@
 //! `singletrack run`: creates a request, and may wait for its end.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use futures::{StreamExt, TryStreamExt};
-use indicatif::{ProgressBar, ProgressStyle};
-use kube::api::PostParams;
-use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, ResourceExt};
+use http::header::CONTENT_TYPE;
+use k8s_openapi::api::batch::v1::CronJob;
+use kube::{Api, Client, Resource};
 
+use super::follow::{existing, follow};
+use super::manifest::{Origin, RequestName, SpecArgs, of_cron_job};
 use super::{Exit, Failure, NamespaceArgs, connect, duration, print};
-use crate::api::{
-    ConcurrencyPolicy, RepoPattern, RunType, SyncRequest, SyncRequestSpec, SyncRequestStatus,
-};
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Type {
-    Manual,
-    Scheduled,
-    Automation,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Policy {
-    Queue,
-    Coalesce,
-    Reject,
-}
+use crate::api::{SyncRequest, SyncRequestSpec};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Output {
@@ -36,144 +19,184 @@ enum Output {
     Yaml,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DryRun {
+    /// Create the request.
+    None,
+    /// Print it only; the cluster is not asked.
+    Client,
+    /// Have the API server check it, and not keep it.
+    Server,
+}
+
 #[derive(Args, Debug)]
+#[command(after_help = "\
+With --from cronjob/NAME the request is what the CronJob's first container that has the word `run`
+in its command or arguments would ask for: what follows that word is read as it is here, without
+--name, --namespace, --wait, --timeout, --output and --dry-run. Flags that are given win.
+
+Examples:
+  singletrack run -r acme/widgets --wait
+  singletrack run scheduled --policy coalesce --ttl 1d
+  singletrack run --from cronjob/nightly --full -w --timeout 2h
+  singletrack run --from syncrequest/now
+  singletrack run --dry-run=client -o yaml > request.yaml")]
 pub(super) struct RunArgs {
-    /// What to copy.
-    #[arg(value_enum, default_value = "manual")]
-    type_: Type,
+    #[command(flatten)]
+    pub(super) spec: SpecArgs,
     #[command(flatten)]
     namespace: NamespaceArgs,
     /// The name of the request. Default: the type and a few letters.
     #[arg(long)]
-    name: Option<String>,
-    /// A repository, as owner/name or owner/*; may be given several times. Default: all.
-    #[arg(short, long = "repository", value_name = "REPO")]
-    repositories: Option<Vec<RepoPattern>>,
-    /// Read everything again.
-    #[arg(long)]
-    full: bool,
-    /// With scheduled: copy automation data as well.
-    #[arg(long)]
-    automation: bool,
-    /// What to do while another run is going on.
-    #[arg(long, value_enum, default_value = "queue")]
-    policy: Policy,
-    /// 0 to 100; higher runs first.
-    #[arg(long, default_value_t = 0)]
-    priority: i32,
-    /// Seconds after which the finished request is deleted.
-    #[arg(long, value_name = "SECONDS")]
-    ttl: Option<i64>,
+    name: Option<RequestName>,
+    /// Ask for the same as this one: cronjob/NAME or syncrequest/NAME.
+    #[arg(long, value_name = "KIND/NAME")]
+    from: Option<Origin>,
+    /// Whether the request is created, as kubectl has it.
+    #[arg(long, value_enum, default_value = "none")]
+    dry_run: DryRun,
     /// Wait for the end; the exit code tells which.
     #[arg(short, long)]
     wait: bool,
     /// How long to wait at most, as 10m.
     #[arg(long, requires = "wait", value_parser = duration::parse)]
     timeout: Option<Duration>,
+    /// What is printed of the request.
     #[arg(short, long, value_enum)]
     output: Option<Output>,
 }
 
 pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
+    if args.wait && args.dry_run != DryRun::None {
+        return Err(Failure::usage(
+            "with --dry-run there is nothing to wait for: leave --wait out",
+        ));
+    }
+    if args.dry_run == DryRun::Client && args.from.is_none() {
+        return show(&request(&args, None), &args);
+    }
     let (client, default) = connect().await?;
     let namespace = args.namespace.namespace.clone().unwrap_or(default);
-    let requests: Api<SyncRequest> = Api::namespaced(client, &namespace);
-    let request = requests
-        .create(&PostParams::default(), &request(&args))
-        .await
-        .map_err(|error| Failure::kube("the request was not created", &error))?;
-    let name = request.name_any();
-    match args.output {
-        None => println!("syncrequest.singletrack.dev/{name} created"),
-        Some(Output::Name) => println!("syncrequest.singletrack.dev/{name}"),
-        Some(Output::Json) => print::json(&request)?,
-        Some(Output::Yaml) => print::yaml(&request)?,
+    let base = match &args.from {
+        Some(from) => Some(origin(&client, &namespace, from).await?),
+        None => None,
+    };
+    let request = request(&args, base);
+    if args.dry_run == DryRun::Client {
+        return show(&request, &args);
     }
+    let created = create(&client, &namespace, &request, args.dry_run == DryRun::Server).await?;
+    show(&created, &args)?;
     if !args.wait {
         return Ok(Exit::Succeeded);
     }
-    let following = follow(&requests, &name);
-    match args.timeout {
-        None => following.await,
-        Some(limit) => tokio::time::timeout(limit, following).await.unwrap_or_else(|_| {
-            eprintln!("not finished within {limit:?}; it goes on: kubectl get sr {name} -w");
-            Ok(Exit::TimedOut)
-        }),
-    }
+    follow(&Api::namespaced(client, &namespace), &created, args.timeout).await
 }
 
-fn request(args: &RunArgs) -> SyncRequest {
-    let type_ = match args.type_ {
-        Type::Manual => RunType::Manual,
-        Type::Scheduled => RunType::Scheduled,
-        Type::Automation => RunType::Automation,
-    };
-    let spec = SyncRequestSpec {
-        repositories: args.repositories.clone(),
-        full: args.full,
-        automation: args.automation,
-        priority: args.priority,
-        ttl_seconds_after_finished: args.ttl,
-        concurrency_policy: match args.policy {
-            Policy::Queue => ConcurrencyPolicy::Queue,
-            Policy::Coalesce => ConcurrencyPolicy::Coalesce,
-            Policy::Reject => ConcurrencyPolicy::Reject,
-        },
-        ..SyncRequestSpec::of(type_)
-    };
+fn request(args: &RunArgs, base: Option<SyncRequestSpec>) -> SyncRequest {
+    let spec = args.spec.over(base);
+    let type_ = spec.type_;
     let mut request = SyncRequest::new("", spec);
-    request.metadata.name.clone_from(&args.name);
+    request.metadata.name = args.name.as_ref().map(ToString::to_string);
     if args.name.is_none() {
         request.metadata.generate_name = Some(format!("{}-", type_.as_str()));
     }
+    request.metadata.namespace.clone_from(&args.namespace.namespace);
     request
 }
 
-/// Follows a request to its end: a bar on a terminal, a line for each change elsewhere.
-async fn follow(requests: &Api<SyncRequest>, name: &str) -> Result<Exit, Failure> {
-    let bar = std::io::stderr().is_terminal().then(|| {
-        let bar = ProgressBar::new_spinner();
-        let style = ProgressStyle::with_template("{spinner} {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        bar.enable_steady_tick(Duration::from_millis(120));
-        bar
-    });
-    let mut changes = watcher::watch_object(requests.clone(), name).default_backoff().boxed();
-    let mut before = String::new();
-    loop {
-        let change = changes.try_next().await;
-        let request = match change {
-            Ok(Some(Some(request))) => request,
-            Ok(Some(None)) => {
-                return Err(Failure::plain(format!("{name} was deleted before it ended")));
+fn show(request: &SyncRequest, args: &RunArgs) -> Result<Exit, Failure> {
+    let metadata = &request.metadata;
+    let name = metadata.name.as_ref().or(metadata.generate_name.as_ref());
+    let name = format!("syncrequest.singletrack.dev/{}", name.map_or("", String::as_str));
+    match args.output {
+        None => println!(
+            "{name} created{}",
+            match args.dry_run {
+                DryRun::None => "",
+                DryRun::Client => " (dry run)",
+                DryRun::Server => " (server dry run)",
             }
-            Ok(None) => return Err(Failure::plain("the watch has ended; try again")),
-            // The watch begins again by itself.
-            Err(_) => continue,
-        };
-        let status = request.status.unwrap_or_default();
-        let line = line(&status);
-        match &bar {
-            Some(bar) => bar.set_message(line),
-            None if line != before => {
-                eprintln!("{line}");
-                before = line;
-            }
-            None => {}
-        }
-        if status.phase.is_terminal() {
-            if let Some(bar) = bar {
-                bar.finish();
-            }
-            return Ok(Exit::from(status.phase));
-        }
+        ),
+        Some(Output::Name) => println!("{name}"),
+        Some(Output::Json) => print::json(request)?,
+        Some(Output::Yaml) => print::yaml(request)?,
     }
+    Ok(Exit::Succeeded)
 }
 
-fn line(status: &SyncRequestStatus) -> String {
-    let progress = status.progress.as_ref().filter(|_| !status.phase.is_terminal());
-    let progress = progress.filter(|progress| !progress.summary.is_empty());
-    let progress = progress.map(|progress| format!(" {}", progress.summary)).unwrap_or_default();
-    let message = print::plain(status.message.as_deref().unwrap_or_default());
-    format!("{}{progress}: {message}", status.phase.as_str())
+/// The spec that is copied, without what was done to that one request since.
+async fn origin(
+    client: &Client,
+    namespace: &str,
+    from: &Origin,
+) -> Result<SyncRequestSpec, Failure> {
+    let name = match from {
+        Origin::SyncRequest(name) => return copied(client, namespace, name).await,
+        Origin::CronJob(name) => name,
+    };
+    let jobs: Api<CronJob> = Api::namespaced(client.clone(), namespace);
+    let job = jobs.get_opt(name).await;
+    let job = job.map_err(|error| Failure::kube("the CronJob cannot be read", &error))?;
+    let job = job.ok_or_else(|| {
+        Failure::plain(format!(
+            "there is no CronJob {namespace}/{name}: list them with: kubectl get cronjobs -n \
+             {namespace}"
+        ))
+    })?;
+    let args = of_cron_job(&job).map_err(|why| {
+        Failure::plain(format!(
+            "CronJob {namespace}/{name} cannot be copied: {why}; give the flags yourself"
+        ))
+    })?;
+    let base = match &args.from {
+        None => None,
+        Some(Origin::SyncRequest(name)) => Some(copied(client, namespace, name).await?),
+        Some(Origin::CronJob(other)) => {
+            return Err(Failure::plain(format!(
+                "CronJob {namespace}/{name} copies another one: use --from cronjob/{other}"
+            )));
+        }
+    };
+    Ok(args.spec.over(base))
+}
+
+async fn copied(
+    client: &Client,
+    namespace: &str,
+    name: &RequestName,
+) -> Result<SyncRequestSpec, Failure> {
+    let requests: Api<SyncRequest> = Api::namespaced(client.clone(), namespace);
+    let request = existing(&requests, namespace, name).await?;
+    Ok(SyncRequestSpec { cancel: false, suspend: false, ..request.spec })
+}
+
+/// Creates the request. A field that the API server does not know is refused, and not dropped.
+async fn create(
+    client: &Client,
+    namespace: &str,
+    request: &SyncRequest,
+    dry_run: bool,
+) -> Result<SyncRequest, Failure> {
+    let dry_run = if dry_run { "&dryRun=All" } else { "" };
+    let place = SyncRequest::url_path(&(), Some(namespace));
+    let url = format!("{place}?fieldValidation=Strict&fieldManager=singletrack{dry_run}");
+    let doing = "the request was not created";
+    let body = serde_json::to_vec(request).map_err(|error| Failure::of(doing, &error))?;
+    let call = http::Request::post(url).header(CONTENT_TYPE, "application/json").body(body);
+    let call = call.map_err(|error| Failure::of("the namespace is not a name", &error))?;
+    client.request(call).await.map_err(|error| match &error {
+        kube::Error::Api(status) if status.code == 409 => Failure::plain(format!(
+            "{doing}: {}; a new run is a new name: choose another, or leave --name out",
+            status.message
+        )),
+        kube::Error::Api(status) if status.message.contains("strict decoding") => {
+            Failure::plain(format!(
+                "{doing}: {}; the SyncRequest definition is too old: singletrack crd | kubectl \
+                 apply --server-side -f -",
+                status.message
+            ))
+        }
+        _ => Failure::kube(doing, &error),
+    })
 }

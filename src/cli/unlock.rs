@@ -1,25 +1,25 @@
 //! `singletrack unlock`: frees the Lease by hand.
 
-use std::io::{BufRead, IsTerminal, Write};
-
 use clap::Args;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::PostParams;
 use kube::{Api, Resource};
 
-use super::config::DEFAULT_LEASE;
-use super::{Exit, Failure, NamespaceArgs, connect, print};
+use super::ask::confirmed;
+use super::lock::existing;
+use super::{Exit, Failure, LockArgs, connect, print};
 use crate::lease::{Record, release};
 use crate::process::clock::Clock;
 use crate::report::{Happening, Metrics, Report};
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  singletrack unlock
+  singletrack unlock -n tools --yes")]
 pub(super) struct UnlockArgs {
     #[command(flatten)]
-    namespace: NamespaceArgs,
-    /// The name of the Lease.
-    #[arg(long, env = "SINGLETRACK_LEASE", default_value = DEFAULT_LEASE)]
-    lease: String,
+    lock: LockArgs,
     /// Do not ask.
     #[arg(short, long)]
     yes: bool,
@@ -27,14 +27,11 @@ pub(super) struct UnlockArgs {
 
 pub(super) async fn unlock(args: UnlockArgs) -> Result<Exit, Failure> {
     let (client, default) = connect().await?;
-    let namespace = args.namespace.namespace.unwrap_or(default);
+    let (namespace, name) = args.lock.place(default);
     let leases: Api<Lease> = Api::namespaced(client.clone(), &namespace);
-    let lease = leases
-        .get(&args.lease)
-        .await
-        .map_err(|error| Failure::kube("the Lease cannot be read", &error))?;
+    let lease = existing(&leases, (&namespace, &name)).await?;
     let Some(holder) = Record::from(&lease).holder else {
-        println!("Lease {namespace}/{} is free already", args.lease);
+        println!("Lease {namespace}/{name} is free already");
         return Ok(Exit::Succeeded);
     };
     let holder = print::plain(holder.as_str());
@@ -42,30 +39,16 @@ pub(super) async fn unlock(args: UnlockArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Cancelled);
     }
     let freed = release(&lease, Clock::default().now());
-    leases.replace(&args.lease, &PostParams::default(), &freed).await.map_err(
-        |error| match &error {
-            kube::Error::Api(status) if status.is_conflict() => Failure::plain(
-                "the Lease has changed in the meantime: its holder is alive; look with \
+    leases.replace(&name, &PostParams::default(), &freed).await.map_err(|error| match &error {
+        kube::Error::Api(status) if status.is_conflict() => Failure::plain(
+            "the Lease has changed in the meantime: its holder is alive; look with \
                  `singletrack queue` and try again",
-            ),
-            _ => Failure::kube("the Lease was not freed", &error),
-        },
-    )?;
+        ),
+        _ => Failure::kube("the Lease was not freed", &error),
+    })?;
     let report = Report::new(client, "singletrack-unlock", Metrics::default());
     let news = Happening::Unlocked { holder: &holder };
     report.tell(&lease.object_ref(&()), &news).await;
-    println!("Lease {namespace}/{} is free; what {holder} still sends is refused", args.lease);
+    println!("Lease {namespace}/{name} is free; what {holder} still sends is refused");
     Ok(Exit::Succeeded)
-}
-
-fn confirmed(question: &str) -> Result<bool, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage("not a terminal: confirm with --yes"));
-    }
-    eprint!("{question} [y/N] ");
-    let failed = |error: std::io::Error| Failure::of("the answer cannot be read", &error);
-    std::io::stderr().flush().map_err(failed)?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(failed)?;
-    Ok(answer.trim().eq_ignore_ascii_case("y"))
 }

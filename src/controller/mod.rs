@@ -3,7 +3,7 @@
 //! Order of stopping: readiness goes; no request is taken any more; calls to GitHub are dropped and
 //! the current transaction ends; the request is queued again; the Lease is freed.
 
-mod schema;
+pub(crate) mod schema;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,12 +28,15 @@ use crate::process::serve::{Health, serve};
 use crate::process::stop::cancel_on_signal;
 use crate::reconcile::{self, Context, Track};
 use crate::report::{Metrics, Report};
-use crate::store::chain;
+use crate::store::{self, chain};
 
 /// How long a part that is not ready rests before it is looked at again.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  GITHUB_TOKEN=… singletrack controller --track acme/widgets --database /data/singletrack.db")]
 pub struct ControllerArgs {
     #[command(flatten)]
     config: ConfigArgs,
@@ -120,26 +123,39 @@ async fn schema_is_known(ctx: &Context, stop: &CancellationToken) -> bool {
     }
 }
 
-/// Tries to prepare the store until it is. Requests queue in the meantime.
+/// Tries to prepare the store until it is, and again after it was given to another operator.
+/// Requests queue in the meantime.
 async fn prepare_store(ctx: Arc<Context>, namespace: String) {
     loop {
         match claim_store(&ctx, &namespace).await {
-            Ok(()) => return ctx.store_is_prepared(),
-            Err(why) => ctx.health.ail("store", &why),
+            Ok(()) => {
+                ctx.store_is_prepared();
+                ctx.store_given_away().await;
+            }
+            Err(Unclaimed::Store(error)) => ctx.store_ails(&error),
+            Err(Unclaimed::Namespace(why)) => ctx.health.ail("store", &why),
         }
         tokio::time::sleep(AGAIN_AFTER).await;
     }
 }
 
+/// Why the store is not ours.
+enum Unclaimed {
+    Namespace(String),
+    Store(store::Error),
+}
+
 /// Brings the tables up to date and claims the store for the uid of our namespace, which no other
 /// installation has.
-async fn claim_store(ctx: &Context, namespace: &str) -> Result<(), String> {
+async fn claim_store(ctx: &Context, namespace: &str) -> Result<(), Unclaimed> {
     let namespaces: Api<Namespace> = Api::all(ctx.client.clone());
     let owner = namespaces.get(namespace).await.map_err(|error| {
         let why = chain(&error);
-        format!("namespace {namespace:?} cannot be read (it needs the verb get): {why}")
+        Unclaimed::Namespace(format!(
+            "namespace {namespace:?} cannot be read (it needs the verb get): {why}"
+        ))
     })?;
-    ctx.store.prepare(&owner.uid().unwrap_or_default()).await.map_err(|error| chain(&error))
+    ctx.store.prepare(&owner.uid().unwrap_or_default()).await.map_err(Unclaimed::Store)
 }
 
 /// Watches and works until told to stop, then until nothing of ours is under way.
@@ -165,6 +181,7 @@ async fn reconcile_all(
         false => Api::namespaced(ctx.client.clone(), &ctx.lease.0),
     };
     let (reader, writer) = reflector::store();
+    ctx.show_requests(reader.clone());
     let noting = Arc::clone(&ctx);
     let changes = watcher(requests, watcher::Config::default())
         .default_backoff()

@@ -12,7 +12,7 @@ const HOW: &str = "install the current one: singletrack crd | kubectl apply --se
 /// # Errors
 ///
 /// What is missing, and what to do. An old schema would drop fields of ours without a word.
-pub(super) async fn check(client: &Client) -> Result<(), String> {
+pub(crate) async fn check(client: &Client) -> Result<(), String> {
     let request = http::Request::get("/openapi/v3/apis/singletrack.dev/v1alpha1").body(Vec::new());
     let request = request.map_err(|error| error.to_string())?;
     let served: Value = match client.request(request).await {

@@ -12,6 +12,8 @@ pub struct Access {
     pub base: BaseUrl,
     pub credentials: ReadCredentials,
     pub network: Network,
+    /// How many requests of the hourly quota are left to others.
+    pub quota_floor: i64,
 }
 
 impl Access {
@@ -22,6 +24,7 @@ impl Access {
             base,
             credentials: Arc::new(move || Ok(credentials.clone())),
             network: Network::default(),
+            quota_floor: super::DEFAULT_FLOOR,
         }
     }
 }

@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 /// An item that could not be decoded, with all that is needed to see why.
 #[derive(Clone, Debug)]
 pub struct BadItem {
-    /// Its number or id, where that can be read.
-    pub key: Option<String>,
+    /// Its number and its id, where they can be read.
+    pub number: Option<i64>,
+    pub id: Option<i64>,
     pub error: String,
     pub raw: String,
 }
@@ -82,9 +83,8 @@ fn bad(raw: &str, error: String) -> BadItem {
         number: Option<i64>,
         id: Option<i64>,
     }
-    let key = serde_json::from_str::<Key>(raw).ok();
-    let key = key.and_then(|key| key.number.or(key.id)).map(|key| key.to_string());
-    BadItem { key, error, raw: raw.to_owned() }
+    let key = serde_json::from_str(raw).unwrap_or(Key { number: None, id: None });
+    BadItem { number: key.number, id: key.id, error, raw: raw.to_owned() }
 }
 
 /// Takes every U+0000 out of every text and name, and says how many there were.
@@ -119,7 +119,7 @@ mod tests {
         let decoded = decode_list::<Item>(body, None).unwrap();
         assert_eq!(decoded.items.iter().map(|i| i.number).collect::<Vec<_>>(), [1, 3]);
         assert_eq!(decoded.bad.len(), 1);
-        assert_eq!(decoded.bad[0].key.as_deref(), Some("5"));
+        assert_eq!((decoded.bad[0].number, decoded.bad[0].id), (None, Some(5)));
         assert!(decoded.bad[0].error.contains("number"), "{}", decoded.bad[0].error);
         assert_eq!(decoded.bad[0].raw, r#"{"id":5,"title":"b"}"#);
     }

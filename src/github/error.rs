@@ -51,7 +51,7 @@ pub enum Error {
     MovedInCircles { what: String, hops: usize },
 
     #[error("{what} failed {tries} times, at last with: {last}")]
-    Ill { what: String, tries: u32, last: String },
+    Ill { what: String, tries: u32, last: String, status: Option<u16> },
 
     #[error("{what} answered with more than {limit} bytes: not read")]
     TooLarge { what: String, limit: usize },
@@ -73,6 +73,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether GitHub may manage a smaller page: 502 and 504 are its way to say that one takes too
+    /// long.
+    pub fn is_too_much(&self) -> bool {
+        matches!(self, Self::Ill { status: Some(502 | 504), .. })
+    }
+
     /// The reason in statuses and metrics.
     pub fn reason(&self) -> &'static str {
         match self {

@@ -1,5 +1,6 @@
 //! The transport: octocrab over hyper and rustls, with limits on size and time.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -37,6 +38,8 @@ pub(super) struct Question<'a> {
     pub(super) path: &'a str,
     pub(super) etag: Option<&'a str>,
     pub(super) by: By,
+    /// What is sent along, as JSON.
+    pub(super) body: Option<String>,
     /// Whose repositories it is about, if that is known.
     pub(super) owner: Option<&'a str>,
 }
@@ -74,11 +77,13 @@ impl Octo {
         }
     }
 
-    /// Asks below the base URL and reads the whole answer.
+    /// Asks below the base URL and reads the whole answer. Each part that comes is counted in
+    /// `parts`.
     pub(super) async fn ask(
         &self,
         question: &Question<'_>,
         authorization: HeaderValue,
+        parts: &AtomicU64,
     ) -> Result<(Head, Bytes), Broken> {
         let mut request = Request::builder()
             .method(question.method.clone())
@@ -93,7 +98,14 @@ impl Octo {
         if let Some(login) = &self.proxy_login {
             request = request.header(header::PROXY_AUTHORIZATION, login);
         }
-        let request = request.body(OctoBody::empty()).map_err(|error| broken(&error))?;
+        let body = match &question.body {
+            Some(json) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                OctoBody::from(json.clone())
+            }
+            None => OctoBody::empty(),
+        };
+        let request = request.body(body).map_err(|error| broken(&error))?;
         let answer = timeout(HEAD, self.octocrab.execute(request)).await;
         let answer = answer.map_err(|_| Broken::Connection(format!("no answer in {HEAD:?}")))?;
         let answer = answer.map_err(|error| broken(&error))?;
@@ -103,6 +115,7 @@ impl Octo {
         loop {
             let part = timeout(PART, body.frame()).await;
             let part = part.map_err(|_| Broken::Connection(format!("silent for {PART:?}")))?;
+            parts.fetch_add(1, Ordering::Relaxed);
             let Some(part) = part.transpose().map_err(|error| broken(&error))? else {
                 return Ok((head, read.freeze()));
             };

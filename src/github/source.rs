@@ -8,12 +8,13 @@ use backon::BackoffBuilder;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::Method;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::answer::message;
 use super::auth::{Auth, By, owner_in};
 use super::octo::{Broken, Octo, Question};
-use super::{Access, BaseUrl, Error, Head, Kind, classify, limit_wait, next, retry_wait};
-use crate::api::ApiUse;
+use super::{Access, BaseUrl, Error, Head, Kind, Limits, classify, limit_wait, next, retry_wait};
+use crate::api::{ApiUse, RepoName};
 use crate::process::clock::Clock;
 
 /// How often a move is followed.
@@ -29,6 +30,7 @@ pub struct Source {
     owner: Option<Arc<str>>,
     clock: Clock,
     usage: Arc<Usage>,
+    limits: Arc<Limits>,
 }
 
 /// An answer that is one.
@@ -60,6 +62,7 @@ pub struct Usage {
     waited_millis: AtomicU64,
     remaining: AtomicI64,
     remaining_known: AtomicU64,
+    heard: AtomicU64,
 }
 
 impl Source {
@@ -69,7 +72,19 @@ impl Source {
         let octo = Octo::connect(&base, &access.network)?;
         let auth = Arc::new(Auth::new(Arc::clone(&access.credentials))?);
         let identity = auth.credentials().identity(&base);
-        Ok(Self { octo, base, identity, auth, owner: None, clock, usage: Arc::default() })
+        let limits = Arc::new(Limits::new(access.quota_floor));
+        let (owner, usage) = (None, Arc::default());
+        Ok(Self { octo, base, identity, auth, owner, clock, usage, limits })
+    }
+
+    /// What is known of GitHub's limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// How many answers and parts of answers have come: it grows as long as anything moves.
+    pub fn heard(&self) -> u64 {
+        self.usage.heard.load(Ordering::Relaxed)
     }
 
     /// The same client, asking about what belongs to `owner`: an App has a token for each.
@@ -88,6 +103,11 @@ impl Source {
     /// Stands for the base URL and who asks: ETags of another are of no use.
     pub fn identity(&self) -> &str {
         &self.identity
+    }
+
+    /// The base URL of the GitHub that is asked.
+    pub fn base_url(&self) -> &str {
+        self.base.as_str()
     }
 
     /// The whole URL of a path, as ETags are stored under.
@@ -111,7 +131,45 @@ impl Source {
     pub async fn get(&self, path: &str, etag: Option<&str>) -> Result<Answer, Error> {
         // It stays the same where a move leads to a path without an owner.
         let owner = self.owner.as_deref().or_else(|| owner_in(path));
-        self.follow(Question { method: Method::GET, path, etag, by: By::Token, owner }).await
+        self.follow(Question { method: Method::GET, path, etag, body: None, by: By::Token, owner })
+            .await
+    }
+
+    /// Takes a label off an issue; that it is not there is no error.
+    pub async fn remove_label(
+        &self,
+        repository: &RepoName,
+        number: i64,
+        label: &str,
+    ) -> Result<(), Error> {
+        let label = utf8_percent_encode(label, NON_ALPHANUMERIC);
+        let path = format!("/repos/{repository}/issues/{number}/labels/{label}");
+        match self.change(Method::DELETE, &path, None).await {
+            Err(Error::NotFound { .. }) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Puts a label on an issue; that it has it already is no error.
+    pub async fn add_label(
+        &self,
+        repository: &RepoName,
+        number: i64,
+        label: &str,
+    ) -> Result<(), Error> {
+        let path = format!("/repos/{repository}/issues/{number}/labels");
+        let body = serde_json::json!({"labels": [label]}).to_string();
+        match self.change(Method::POST, &path, Some(body)).await {
+            Err(Error::NotFound { .. }) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// A change that may be asked for again.
+    async fn change(&self, method: Method, path: &str, body: Option<String>) -> Result<(), Error> {
+        let owner = self.owner.as_deref().or_else(|| owner_in(path));
+        let question = Question { method, path, etag: None, body, by: By::Token, owner };
+        self.follow(question).await.map(drop)
     }
 
     /// As [`Source::get`], for any question.
@@ -133,17 +191,23 @@ impl Source {
         let mut limits = 0;
         let mut tries = 0;
         let mut replaced = false;
+        let quota = self.auth.quota_of(question);
         loop {
+            if let Some(wait) = self.limits.hold(&quota, self.clock.now()) {
+                self.wait_for_limit(wait, path).await;
+            }
             let signed = self.auth.sign(self, question).await?;
             self.usage.requests.fetch_add(1, Ordering::Relaxed);
             tries += 1;
-            let last = match self.octo.ask(question, signed.header.clone()).await {
+            let asked = self.octo.ask(question, signed.header.clone(), &self.usage.heard);
+            let (last, status) = match asked.await {
                 Err(Broken::TooLarge) => {
                     return Err(Error::TooLarge { what: what(path), limit: Broken::LIMIT });
                 }
-                Err(Broken::Connection(problem)) => problem,
+                Err(Broken::Connection(problem)) => (problem, None),
                 Ok((head, body)) => {
                     self.usage.note(&head, question.by);
+                    self.limits.note(&quota, &head);
                     match classify(&head, &body) {
                         Kind::Unauthorized if !replaced && self.auth.replace(&signed).await => {
                             replaced = true;
@@ -151,19 +215,24 @@ impl Source {
                             continue;
                         }
                         Kind::Limited => {
-                            self.wait_for_limit(&head, limits, path).await;
+                            let wait = limit_wait(&head, limits, self.clock.now());
+                            self.usage.retried.fetch_add(1, Ordering::Relaxed);
+                            self.wait_for_limit(wait, path).await;
                             limits += 1;
                             tries -= 1;
                             continue;
                         }
-                        Kind::Ill => format!("status {}: {}", head.status, message(&body)),
+                        Kind::Ill => {
+                            let said = format!("status {}: {}", head.status, message(&body));
+                            (said, Some(head.status))
+                        }
                         Kind::Moved => return self.moved(path, &head).map(Err),
                         kind => return self.answer(path, kind, &head, body).map(Ok),
                     }
                 }
             };
             let Some(pause) = pauses.next() else {
-                return Err(Error::Ill { what: what(path), tries, last });
+                return Err(Error::Ill { what: what(path), tries, last, status });
             };
             tracing::debug!(path, tries, last, "GitHub is asked again");
             self.usage.retried.fetch_add(1, Ordering::Relaxed);
@@ -171,12 +240,32 @@ impl Source {
         }
     }
 
-    async fn wait_for_limit(&self, head: &Head, nth: u32, path: &str) {
-        let wait = limit_wait(head, nth, self.clock.now());
+    /// Asks for `path` once, to see how GitHub is: waits for nothing and asks nothing again.
+    pub async fn probe(&self, path: &str) -> Result<Answer, Error> {
+        let ill = |last, status| Error::Ill { what: what(path), tries: 1, last, status };
+        let owner = self.owner.as_deref().or_else(|| owner_in(path));
+        let question =
+            Question { method: Method::GET, path, etag: None, body: None, by: By::Token, owner };
+        let signed = self.auth.sign(self, &question).await?;
+        match self.octo.ask(&question, signed.header, &self.usage.heard).await {
+            Err(Broken::TooLarge) => {
+                Err(Error::TooLarge { what: what(path), limit: Broken::LIMIT })
+            }
+            Err(Broken::Connection(problem)) => Err(ill(problem, None)),
+            Ok((head, body)) => match classify(&head, &body) {
+                Kind::Ill => {
+                    let said = format!("status {}: {}", head.status, message(&body));
+                    Err(ill(said, Some(head.status)))
+                }
+                kind => self.answer(path, kind, &head, body),
+            },
+        }
+    }
+
+    async fn wait_for_limit(&self, wait: Duration, path: &str) {
         tracing::info!(path, wait_seconds = wait.as_secs(), "waiting for GitHub's limit");
-        self.usage.retried.fetch_add(1, Ordering::Relaxed);
         self.usage.waited(wait);
-        self.clock.wait(wait).await;
+        self.limits.wait(wait, &self.clock).await;
     }
 
     fn moved(&self, path: &str, head: &Head) -> Result<String, Error> {

@@ -6,9 +6,10 @@ use kube::ResourceExt;
 use kube::api::{DeleteParams, Preconditions};
 use kube::runtime::controller::Action;
 
+use super::observe::show;
 use super::status::Change;
 use super::write::write;
-use super::{Context, Error, Step, Stop};
+use super::{Context, Error, Step};
 use crate::api::{Phase, Reason, SyncRequest};
 
 /// Carries out `step`, and says when the request should be looked at again.
@@ -17,12 +18,17 @@ pub(super) async fn act(step: Step, request: &SyncRequest, ctx: &Context) -> Res
         Step::Rest => return Ok(Action::await_change()),
         Step::RestFor(time) => return Ok(Action::requeue(time.max(Duration::from_millis(100)))),
         Step::Delete => return delete(request, ctx).await,
-        Step::StopRun => {
+        Step::StopRun(why) => {
             if let Some(live) = ctx.live() {
-                live.stop(Stop::Cancelled);
+                live.stop(why);
             }
             return Ok(Action::await_change());
         }
+        Step::Admit => {
+            show(request, ctx);
+            return Ok(Action::await_change());
+        }
+        Step::Suspend => Change::suspended("waits until spec.suspend is false"),
         Step::Enqueue { ahead } => Change::Queued { ahead },
         Step::Reject { message } => {
             Change::Closed { phase: Phase::Rejected, reason: Reason::AlreadyRunning, message }

@@ -1,19 +1,23 @@
 //! What an attempt asks of the queue and of the store: the request, its number, its activation.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::{Resource, ResourceExt};
 
+use super::context::store_reason;
 use super::execution::Execution;
-use super::observe::{impossible, show};
-use super::status::Change;
+use super::observe::{impossible, show, time_left, wants};
+use super::retry::Attempts;
+use super::satisfy::satisfy;
+use super::status::{Change, reason_of};
 use super::track::{Answer, Attempt, Track};
 use super::write::write;
-use super::{Live, Stage};
-use crate::api::{Phase, Reason, SyncRequest};
+use super::{Context, Live, Stage};
+use crate::api::{ConcurrencyPolicy, Phase, Reason, SyncRequest};
 use crate::lease::{Got, Record, RunNumber, Seen};
 use crate::report::Happening;
-use crate::store::{self, NewRun};
+use crate::store::{self, NewRun, RunRecord, RunState};
 
 /// A forged status may not push the numbers further than this.
 const LARGEST_JUMP: i64 = 1_000_000;
@@ -38,32 +42,83 @@ impl Track {
         if self.ctx.queue().head().is_none_or(|now| now.uid != head.uid) {
             return Got::Nobody;
         }
-        if !self.ctx.is_store_prepared() {
-            let why = "the database is not ready: see the operator's /readyz".to_owned();
-            return self.store_failed(&request, why, attempt).await;
+        if let Some((reason, why)) = self.ctx.store_trouble() {
+            return self.store_failed(&request, reason, why, attempt).await;
         }
-        let ended = match self.ctx.store.ended_run(&head.uid).await {
-            Ok(ended) => ended,
-            Err(error) => return self.store_failed(&request, store::chain(&error), attempt).await,
+        let known = match self.look_up(&request).await {
+            Ok(known) => known,
+            Err(error) => return self.store_refused(&request, &error, attempt).await,
         };
         self.ctx.health.well("store");
-        let change = match (ended, Stage::from(request.status.as_ref())) {
-            (Some(record), _) => Change::from_record(&record),
+        let running = matches!(Stage::from(request.status.as_ref()), Stage::Running { .. });
+        match known {
+            Known::Ended(record) => self.end(&request, &record, attempt).await,
+            Known::Answered(record) => self.end_answered(&record, attempt).await,
             // Somebody may have been granted since the Lease was read: then the run is not gone.
-            (None, Stage::Running { .. }) if !self.is_unchanged(attempt).await => {
-                return Got::Nobody;
+            Known::Open(_) if running && !self.is_unchanged(attempt).await => Got::Nobody,
+            Known::Open(record) if running => {
+                let change = after_gone(&request, record.as_deref(), &self.ctx);
+                self.change(&request, &change, attempt).await
             }
-            (None, Stage::Running { .. }) => gone(&request),
-            (None, Stage::Queued { .. }) => match impossible(&request, &self.ctx) {
+            Known::Open(_) => match self.obstacle(&request) {
                 None => {
                     attempt.request = Some(request);
-                    return Got::Chosen;
+                    Got::Chosen
                 }
-                Some((reason, message)) => Change::Closed { phase: Phase::Failed, reason, message },
+                Some((reason, message)) => {
+                    let change = Change::Closed { phase: Phase::Failed, reason, message };
+                    self.change(&request, &change, attempt).await
+                }
             },
-            (None, Stage::New | Stage::Finished { .. }) => return Got::Nobody,
-        };
-        self.change(&request, &change, attempt).await
+        }
+    }
+
+    /// What the store knows of the request.
+    async fn look_up(&self, request: &SyncRequest) -> Result<Known, store::Error> {
+        let uid = request.uid().unwrap_or_default();
+        let record = self.ctx.store.run_of(&uid).await?;
+        if let Some(record) = record.as_ref().filter(|record| record.is_final()) {
+            return Ok(Known::Ended(Box::new(record.clone())));
+        }
+        if request.spec.concurrency_policy == ConcurrencyPolicy::Coalesce
+            && let Some(record) = self.ctx.store.answer_of(&uid).await?
+        {
+            return Ok(Known::Answered(Box::new(record)));
+        }
+        Ok(Known::Open(record.map(Box::new)))
+    }
+
+    /// Writes the end that the history tells of, and ends those that were answered along with it.
+    async fn end(
+        &self,
+        request: &SyncRequest,
+        record: &RunRecord,
+        attempt: &mut Attempt,
+    ) -> Answer {
+        let answer = self.change(request, &Change::from_record(record), attempt).await;
+        if matches!(record.state, RunState::Succeeded | RunState::Partial) {
+            return self.end_answered(record, attempt).await;
+        }
+        answer
+    }
+
+    async fn end_answered(&self, record: &RunRecord, attempt: &mut Attempt) -> Answer {
+        match satisfy(record, &self.ctx).await {
+            Ok(()) => Got::Nobody,
+            Err(error) => {
+                tracing::warn!(error = store::chain(&error), "some could not be ended");
+                hindered(attempt)
+            }
+        }
+    }
+
+    /// Why the head cannot be run any more, if that is so.
+    fn obstacle(&self, request: &SyncRequest) -> Option<(Reason, String)> {
+        if time_left(request, &self.ctx) == Some(Duration::ZERO) {
+            let message = "activeDeadlineSeconds have passed since the first start".to_owned();
+            return Some((Reason::DeadlineExceeded, message));
+        }
+        impossible(request, &self.ctx)
     }
 
     /// Whether the Lease is still the version that the attempt has judged.
@@ -97,7 +152,7 @@ impl Track {
         let status = request.status.as_ref().and_then(|status| status.run_number).unwrap_or(0);
         let newest = match self.ctx.store.newest().await {
             Ok(newest) => newest.max(lease.number),
-            Err(error) => return self.store_failed(&request, store::chain(&error), attempt).await,
+            Err(error) => return self.store_refused(&request, &error, attempt).await,
         };
         if status - newest.0 > LARGEST_JUMP {
             let reason = Reason::RunNumberForged;
@@ -113,7 +168,7 @@ impl Track {
                 self.ctx.health.well("store");
                 Got::Ticket(number)
             }
-            Err(error) => self.store_failed(&request, store::chain(&error), attempt).await,
+            Err(error) => self.store_refused(&request, &error, attempt).await,
         }
     }
 
@@ -129,6 +184,7 @@ impl Track {
             attempt: status.and_then(|status| status.attempts).unwrap_or(0) + 1,
             takeover_reason: attempt.taken_over,
             started_at: self.ctx.clock.now(),
+            coalesced: self.answered_along(&request),
             excluded_labels: self.ctx.settings.rules.excluded_labels().to_vec(),
         };
         let tenure = self.keeper.tenure(number, &attempt.holder, attempt.lost.clone());
@@ -141,7 +197,8 @@ impl Track {
                 let live = Live::new(&run.uid);
                 self.ctx.set_live(Some(live.clone()));
                 let ctx = Arc::clone(&self.ctx);
-                let execution = Execution { ctx, request, tenure, live };
+                let coalesced = activation.coalesced;
+                let execution = Execution { ctx, request, tenure, live, coalesced };
                 attempt.run = Some(tokio::spawn(execution.run()));
                 Got::Activated
             }
@@ -150,21 +207,37 @@ impl Track {
                 Got::Refused
             }
             Err(error) => {
-                self.store_failed(&request, store::chain(&error), attempt).await;
+                self.store_refused(&request, &error, attempt).await;
                 Got::Refused
             }
         }
     }
 
+    /// Those that wait for no more than what this run will do.
+    fn answered_along(&self, request: &SyncRequest) -> Vec<String> {
+        let mut uids = self.ctx.queue().answered_by(&wants(request));
+        uids.retain(|uid| request.uid().as_ref() != Some(uid));
+        uids
+    }
+
+    async fn store_refused(
+        &self,
+        request: &SyncRequest,
+        error: &store::Error,
+        attempt: &mut Attempt,
+    ) -> Answer {
+        self.ctx.store_ails(error);
+        self.store_failed(request, store_reason(error), store::chain(error), attempt).await
+    }
+
     async fn store_failed(
         &self,
         request: &SyncRequest,
+        reason: Reason,
         message: String,
         attempt: &mut Attempt,
     ) -> Answer {
-        self.ctx.health.ail("store", &message);
         tracing::warn!(error = message, "the store cannot be used; the request stays queued");
-        let reason = Reason::StoreUnavailable;
         let status = request.status.as_ref();
         let said = status.and_then(|status| status.reason.as_deref());
         let waits = matches!(Stage::from(status), Stage::Queued { .. });
@@ -182,12 +255,61 @@ fn hindered(attempt: &mut Attempt) -> Answer {
     Got::Unknown
 }
 
-/// What becomes of a request whose run is gone without a record.
-fn gone(request: &SyncRequest) -> Change {
+/// What the store knows of a request.
+enum Known {
+    /// Its run has ended it.
+    Ended(Box<RunRecord>),
+    /// It is answered by this run of another.
+    Answered(Box<RunRecord>),
+    /// It has not ended; its newest run, if it had one.
+    Open(Option<Box<RunRecord>>),
+}
+
+/// What becomes of a Running request whose run has not ended it.
+fn after_gone(request: &SyncRequest, record: Option<&RunRecord>, ctx: &Context) -> Change {
     if request.spec.cancel {
         let message = "cancelled; the process that ran it is gone".to_owned();
         return Change::Closed { phase: Phase::Cancelled, reason: Reason::Cancelled, message };
     }
-    let message = "the process that ran it is gone; it runs again".to_owned();
-    Change::Requeued { reason: Reason::Interrupted, message }
+    let interrupted = |reason| Change::Requeued {
+        reason,
+        message: "the process that ran it is gone; it runs again".to_owned(),
+    };
+    let number = request.status.as_ref().and_then(|status| status.run_number);
+    let Some(record) = record.filter(|record| number == Some(record.number.0)) else {
+        return interrupted(Reason::Interrupted);
+    };
+    let reason = reason_of(record).unwrap_or(Reason::Interrupted);
+    let message = || record.message.clone().unwrap_or_default();
+    match (record.state, record.next_attempt_at) {
+        // It had been decided, and only the status was not written.
+        (RunState::Failed, Some(next_at)) => {
+            Change::Retried { reason: Reason::AttemptFailed, message: message(), next_at }
+        }
+        (RunState::Interrupted, _) if reason != Reason::Interrupted => {
+            Change::Requeued { reason, message: message() }
+        }
+        _ if record.committed => interrupted(Reason::Interrupted),
+        _ => match attempts(request, ctx).next_at(ctx.clock.now()) {
+            Some(next_at) => Change::Retried {
+                reason: Reason::Interrupted,
+                message: "the process that ran it is gone, and it had not stored anything".into(),
+                next_at,
+            },
+            None => Change::Closed {
+                phase: Phase::Failed,
+                reason: Reason::BackoffLimitExceeded,
+                message:
+                    "each attempt has ended with its process before anything was stored: look \
+                          at the operator's log, and create a new request"
+                        .to_owned(),
+            },
+        },
+    }
+}
+
+/// The attempts of a request whose status counts the one that is over.
+pub(super) fn attempts(request: &SyncRequest, ctx: &Context) -> Attempts {
+    let used = request.status.as_ref().and_then(|status| status.attempts).unwrap_or(1);
+    Attempts { used, limit: request.spec.backoff_limit, pause: ctx.settings.retry_after }
 }

@@ -1,20 +1,21 @@
 //! What every pass and the track share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
+use kube::runtime::reflector::{self, ObjectRef};
 use kube::{Api, Client};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Queue;
-use crate::api::SyncRequest;
+use crate::api::{Reason, SyncRequest};
 use crate::github::{self, Access, Source};
 use crate::process::clock::Clock;
 use crate::process::serve::Health;
 use crate::report::Report;
-use crate::store::Store;
-use crate::sync::{Rules, Tracked};
+use crate::store::{self, Retention, Store};
+use crate::sync::{Discovery, Rules, Tracked};
 
 /// What the configuration says about runs.
 pub struct Settings {
@@ -22,6 +23,12 @@ pub struct Settings {
     pub rules: Rules,
     pub github: Access,
     pub parallel: usize,
+    pub retention: Retention,
+    pub discovery: Arc<Discovery>,
+    /// The pause before the second attempt of a request.
+    pub retry_after: Duration,
+    /// A run that makes no progress for so long is ended.
+    pub stall_after: Duration,
 }
 
 /// Shared by all passes and the track of one process.
@@ -35,7 +42,10 @@ pub struct Context {
     pub health: Health,
     pub report: Report,
     pub first_sight: tokio::sync::Mutex<()>,
-    prepared: AtomicBool,
+    /// Why the store cannot be used, until it is prepared.
+    store_trouble: Mutex<Option<(Reason, String)>>,
+    store_given_away: Notify,
+    requests_shown: OnceLock<reflector::Store<SyncRequest>>,
     queue: Mutex<Queue>,
     live: Mutex<Option<Live>>,
     head_changed: Notify,
@@ -54,6 +64,11 @@ pub struct Live {
 pub enum Stop {
     Cancelled,
     Deleted,
+    Suspended,
+    /// Its deadline has passed.
+    Deadline,
+    /// It has made no progress for too long.
+    Stalled,
     Shutdown,
 }
 
@@ -90,7 +105,12 @@ impl Context {
             health,
             report,
             first_sight: tokio::sync::Mutex::default(),
-            prepared: AtomicBool::new(false),
+            store_trouble: Mutex::new(Some((
+                Reason::StoreUnavailable,
+                "the database is not ready yet".to_owned(),
+            ))),
+            store_given_away: Notify::new(),
+            requests_shown: OnceLock::new(),
             queue: Mutex::default(),
             live: Mutex::default(),
             head_changed: Notify::new(),
@@ -99,13 +119,43 @@ impl Context {
 
     /// The store has its tables and is ours: runs may start, and a waiting head is tried at once.
     pub fn store_is_prepared(&self) {
-        self.prepared.store(true, Ordering::Release);
+        *locked(&self.store_trouble) = None;
         self.health.well("store");
         self.head_changed.notify_one();
     }
 
-    pub fn is_store_prepared(&self) -> bool {
-        self.prepared.load(Ordering::Acquire)
+    /// The store cannot be used.
+    pub fn store_ails(&self, error: &store::Error) {
+        let (reason, why) = (store_reason(error), store::chain(error));
+        self.health.ail("store", &format!("{}: {why}", reason.as_str()));
+        let in_use = reason == Reason::StoreInUse;
+        let mut trouble = locked(&self.store_trouble);
+        if in_use || trouble.is_some() {
+            *trouble = Some((reason, why));
+        }
+        if in_use {
+            self.store_given_away.notify_one();
+        }
+    }
+
+    /// Why no run may start on the store, if that is so.
+    pub fn store_trouble(&self) -> Option<(Reason, String)> {
+        locked(&self.store_trouble).clone()
+    }
+
+    /// Returns when the store was found to be another operator's.
+    pub async fn store_given_away(&self) {
+        self.store_given_away.notified().await;
+    }
+
+    /// Lets the requests be read as the watch has shown them.
+    pub fn show_requests(&self, reader: reflector::Store<SyncRequest>) {
+        self.requests_shown.get_or_init(|| reader);
+    }
+
+    /// The request as the watch has shown it last.
+    pub fn shown(&self, name: &ObjectRef<SyncRequest>) -> Option<Arc<SyncRequest>> {
+        self.requests_shown.get()?.get(name)
     }
 
     /// The Lease as it stands in a status.
@@ -152,6 +202,14 @@ impl Context {
 
     pub fn set_live(&self, live: Option<Live>) {
         *locked(&self.live) = live;
+    }
+}
+
+/// The reason of a request that waits because of the error.
+pub(super) fn store_reason(error: &store::Error) -> Reason {
+    match error {
+        store::Error::InUse { .. } => Reason::StoreInUse,
+        _ => Reason::StoreUnavailable,
     }
 }
 

@@ -6,15 +6,18 @@ use std::time::Duration;
 use kube::{Resource, ResourceExt};
 use tokio::sync::watch;
 
-use super::status::{Change, repositories};
+use super::candidate::attempts;
+use super::satisfy::satisfy;
+use super::status::{Change, repositories, running_conditions};
+use super::watch::watch_over;
 use super::write::{Written, patch, write};
 use super::{Context, Live, Stop};
-use crate::api::{Phase, Progress, Reason, RunResult, SyncRequest};
+use crate::api::{Phase, Progress, Reason, RunResult, RunType, SyncRequest};
 use crate::github;
 use crate::lease::Tenure;
 use crate::report::Happening;
 use crate::store::{self, RepositoryRecord, RunEnd, RunState};
-use crate::sync::{self, Broken, Conclusion, Run};
+use crate::sync::{self, Broken, Conclusion, NotTracked, Renamed, Run};
 
 /// How often the progress of a run is written, at most.
 const PROGRESS_EVERY: Duration = Duration::from_secs(3);
@@ -27,6 +30,8 @@ pub(super) struct Execution {
     pub(super) request: SyncRequest,
     pub(super) tenure: Tenure,
     pub(super) live: Live,
+    /// The uids of the requests that are answered along with it.
+    pub(super) coalesced: Vec<String>,
 }
 
 /// How the work has come to its end.
@@ -54,8 +59,7 @@ impl Execution {
             Some(Written::Done(request)) => Some(*request),
             Some(Written::Outdated) => {
                 let message = "the request was cancelled or deleted before it started";
-                self.record(RunState::Cancelled, Reason::Cancelled, message, &RunResult::default())
-                    .await;
+                self.record(&self.end(RunState::Cancelled, Reason::Cancelled, message)).await;
                 None
             }
             None => None,
@@ -67,28 +71,29 @@ impl Execution {
             Ok(source) => source,
             Err(error) => return refused(Reason::MissingToken, &error, None),
         };
-        let settings = &self.ctx.settings;
-        let repositories = settings.tracked.resolve(self.request.spec.repositories.as_deref());
-        let (progress, shown) = watch::channel(Progress::default());
-        let run = Run {
-            store: Arc::clone(&self.ctx.store),
-            source: source.clone(),
-            tenure: self.tenure.clone(),
-            rules: settings.rules.clone(),
-            repositories: repositories.unwrap_or_default(),
-            parallel: settings.parallel,
-            full: self.request.spec.full,
-            clock: self.ctx.clock.clone(),
-            stop: self.live.stop.clone(),
-            progress,
+        let run = match self.prepare(source.clone()) {
+            Ok(run) => run,
+            Err(error) => {
+                let conclusion =
+                    Conclusion::failed(Reason::NotTracked, &error.to_string(), source.usage());
+                return Ending::Concluded(conclusion, Vec::new());
+            }
         };
+        let shown = run.progress.subscribe();
         let done = tokio::select! {
             done = sync::run(&run) => done,
-            never = self.show(shown) => match never {},
+            never = self.show(&source, shown) => match never {},
+            // What does not even stop when it is told to is dropped; the database takes back what
+            // was not committed.
+            () = watch_over(self, &source, run.progress.subscribe()) => Err(Broken::Stopped),
         };
         self.ctx.report.asked(&source.usage());
         match done {
-            Ok(records) => Ending::Concluded(sync::conclude(&records, source.usage()), records),
+            Ok(achieved) => {
+                self.tell_renamed(&achieved.renamed).await;
+                let conclusion = sync::conclude(&achieved.records, source.usage());
+                Ending::Concluded(conclusion, achieved.records)
+            }
             Err(Broken::Superseded) => Ending::Superseded,
             Err(Broken::Stopped) => Ending::Stopped(self.live.why().unwrap_or(Stop::Shutdown)),
             Err(Broken::Store(error)) => Ending::StoreLost(error),
@@ -98,39 +103,99 @@ impl Execution {
         }
     }
 
-    /// Writes the progress as it changes, best effort, for ever.
-    async fn show(&self, mut shown: watch::Receiver<Progress>) -> std::convert::Infallible {
+    fn prepare(&self, source: github::Source) -> Result<Run, NotTracked> {
+        let (settings, spec) = (&self.ctx.settings, &self.request.spec);
+        Ok(Run {
+            store: Arc::clone(&self.ctx.store),
+            source,
+            tenure: self.tenure.clone(),
+            request: self.live.uid.clone(),
+            rules: settings.rules.clone(),
+            tracked: settings.tracked.clone(),
+            wanted: settings.tracked.resolve(spec.repositories.as_deref())?,
+            discovery: Arc::clone(&settings.discovery),
+            retention: settings.retention,
+            parallel: settings.parallel,
+            full: spec.full,
+            dry: spec.dry_run,
+            reconcile: spec.type_ == RunType::Scheduled,
+            clock: self.ctx.clock.clone(),
+            stop: self.live.stop.clone(),
+            progress: watch::Sender::default(),
+        })
+    }
+
+    async fn tell_renamed(&self, renamed: &[Renamed]) {
+        for Renamed { from, to } in renamed {
+            let news = Happening::Renamed { from, to };
+            self.ctx.report.tell(&self.request.object_ref(&()), &news).await;
+        }
+    }
+
+    /// Writes the progress as it changes, and whether a limit is waited for, best effort, for ever.
+    async fn show(
+        &self,
+        source: &github::Source,
+        mut progress: watch::Receiver<Progress>,
+    ) -> std::convert::Infallible {
+        let mut waits = source.limits().waits();
+        let mut shown = (Progress::default(), None);
         loop {
             tokio::time::sleep(PROGRESS_EVERY).await;
-            if shown.changed().await.is_err() {
-                std::future::pending::<()>().await;
+            tokio::select! {
+                Ok(()) = progress.changed() => {}
+                Ok(()) = waits.changed() => {}
+                else => std::future::pending().await,
             }
-            let progress = shown.borrow_and_update().clone();
-            let value = serde_json::json!(progress);
-            if let Err(error) = patch(&self.request, "/status/progress", value, &self.ctx).await {
-                tracing::debug!(%error, "the progress was not written");
+            let until = waits.borrow_and_update().iter().max().copied();
+            let now = (progress.borrow_and_update().clone(), until);
+            if now.0 != shown.0 {
+                self.patch("/status/progress", serde_json::json!(now.0)).await;
             }
+            if now.1 != shown.1 {
+                let conditions = running_conditions(&self.request, until, self.ctx.clock.now());
+                self.patch("/status/conditions", serde_json::json!(conditions)).await;
+            }
+            shown = now;
+        }
+    }
+
+    async fn patch(&self, path: &str, value: serde_json::Value) {
+        if let Err(error) = patch(&self.request, path, value, &self.ctx).await {
+            tracing::debug!(%error, path, "not written");
         }
     }
 
     async fn finish(&self, ending: Ending) {
         match ending {
-            Ending::Concluded(conclusion, records) => {
-                let (state, reason) = (conclusion.state(), conclusion.reason);
-                let recorded =
-                    self.record(state, reason, &conclusion.message, &conclusion.result).await;
-                if recorded {
-                    let repositories = repositories(&records);
-                    self.persist(&self.request, &Change::Ended { conclusion, repositories }).await;
-                }
-            }
+            Ending::Concluded(conclusion, records) => self.conclude(conclusion, &records).await,
             Ending::Stopped(Stop::Shutdown) => {
-                self.again(Reason::Interrupted, "the operator was stopped; it runs again").await;
+                let message = "the operator was stopped; it runs again";
+                self.again(Reason::OperatorStopped, message).await;
             }
-            Ending::Stopped(why) => self.cancelled(why).await,
+            Ending::Stopped(Stop::Suspended) => {
+                let message = "suspended while it ran; it goes on when spec.suspend is false";
+                self.again(Reason::Suspended, message).await;
+            }
+            Ending::Stopped(Stop::Stalled) => {
+                let message = format!(
+                    "nothing has come from GitHub or gone into the database for {:?}",
+                    self.ctx.settings.stall_after
+                );
+                let conclusion =
+                    Conclusion::failed(Reason::Stalled, &message, crate::api::ApiUse::default());
+                self.conclude(conclusion, &[]).await;
+            }
+            Ending::Stopped(Stop::Deadline) => {
+                let message = "activeDeadlineSeconds have passed since the first start";
+                let usage = crate::api::ApiUse::default();
+                let failed = Conclusion::failed(Reason::DeadlineExceeded, message, usage);
+                self.conclude(Conclusion { retry: false, ..failed }, &[]).await;
+            }
+            Ending::Stopped(why @ (Stop::Cancelled | Stop::Deleted)) => self.cancelled(why).await,
             Ending::StoreLost(error) => {
+                self.ctx.store_ails(&error);
                 let message = format!("the database was lost: {}", store::chain(&error));
-                self.ctx.health.ail("store", &message);
                 self.again(Reason::StoreUnavailable, &message).await;
             }
             Ending::Superseded => {
@@ -139,13 +204,56 @@ impl Execution {
         }
     }
 
+    /// Writes the run record and then the status: the end, or the time of the next attempt.
+    async fn conclude(&self, conclusion: Conclusion, records: &[RepositoryRecord]) {
+        let now = self.ctx.clock.now();
+        let next_at = match conclusion.retry {
+            true => attempts(&self.request, &self.ctx).next_at(now),
+            false => None,
+        };
+        let end = self.end(conclusion.state(), conclusion.reason, &conclusion.message);
+        let end = RunEnd { result: conclusion.result.clone(), next_attempt_at: next_at, ..end };
+        if !self.record(&end).await {
+            return;
+        }
+        if let Some(next_at) = next_at {
+            let reason = match conclusion.reason {
+                Reason::Stalled => Reason::Stalled,
+                _ => Reason::AttemptFailed,
+            };
+            let change = Change::Retried { reason, message: conclusion.message, next_at };
+            self.persist(&self.request, &change).await;
+            return;
+        }
+        let well = matches!(conclusion.phase, Phase::Succeeded | Phase::PartiallySucceeded);
+        let answers = well && !self.coalesced.is_empty();
+        let change = Change::Ended { conclusion, repositories: repositories(records) };
+        self.persist(&self.request, &change).await;
+        if answers {
+            self.end_answered().await;
+        }
+    }
+
+    /// Ends the requests that were answered along with this one. What is not done here is done by
+    /// whoever comes to one of them.
+    async fn end_answered(&self) {
+        let record = self.ctx.store.run_of(&self.live.uid).await;
+        let done = match record {
+            Ok(Some(record)) => satisfy(&record, &self.ctx).await.map_err(|e| store::chain(&e)),
+            Ok(None) => Ok(()),
+            Err(error) => Err(store::chain(&error)),
+        };
+        if let Err(error) = done {
+            tracing::warn!(error, "some requests could not be ended with the run");
+        }
+    }
+
     async fn cancelled(&self, why: Stop) {
         let (reason, message) = match why {
             Stop::Deleted => (Reason::Deleted, "the request was deleted while it ran"),
-            Stop::Cancelled | Stop::Shutdown => (Reason::Cancelled, "cancelled while it ran"),
+            _ => (Reason::Cancelled, "cancelled while it ran"),
         };
-        let recorded =
-            self.record(RunState::Cancelled, reason, message, &RunResult::default()).await;
+        let recorded = self.record(&self.end(RunState::Cancelled, reason, message)).await;
         if recorded && why != Stop::Deleted {
             let message = message.to_owned();
             let change = Change::Closed { phase: Phase::Cancelled, reason, message };
@@ -156,42 +264,41 @@ impl Execution {
     /// Puts the request back into the queue, its attempt not counted.
     async fn again(&self, reason: Reason, message: &str) {
         // The record only says sooner what the next activation would say.
-        self.record(RunState::Interrupted, reason, message, &RunResult::default()).await;
+        self.record(&self.end(RunState::Interrupted, reason, message)).await;
         let change = Change::Requeued { reason, message: message.to_owned() };
         self.persist(&self.request, &change).await;
     }
 
-    /// Writes the run record. Whether it stands there: without it there is no terminal status.
-    async fn record(
-        &self,
-        state: RunState,
-        reason: Reason,
-        message: &str,
-        result: &RunResult,
-    ) -> bool {
-        let end = RunEnd {
+    /// An end of the run now, with nothing done.
+    fn end(&self, state: RunState, reason: Reason, message: &str) -> RunEnd {
+        RunEnd {
             state,
             reason: reason.as_str(),
             message: message.to_owned(),
-            result: result.clone(),
+            result: RunResult::default(),
             completed_at: self.ctx.clock.now(),
-        };
-        match self.ctx.store.finish(&self.tenure, &end).await {
+            next_attempt_at: None,
+        }
+    }
+
+    /// Writes the run record. Whether it stands there: without it there is no terminal status.
+    async fn record(&self, end: &RunEnd) -> bool {
+        match self.ctx.store.finish(&self.tenure, end).await {
             Ok(()) => {
-                self.ctx.report.ended(state);
+                self.ctx.report.ended(end.state);
                 true
             }
             Err(store::Error::Superseded { .. }) => {
                 self.superseded().await;
                 false
             }
-            Err(error) if state == RunState::Interrupted => {
+            Err(error) if end.state == RunState::Interrupted => {
                 tracing::warn!(error = store::chain(&error), "the interruption was not recorded");
                 false
             }
             Err(error) => {
+                self.ctx.store_ails(&error);
                 let message = format!("the database was lost: {}", store::chain(&error));
-                self.ctx.health.ail("store", &message);
                 let reason = Reason::StoreUnavailable;
                 self.persist(&self.request, &Change::Requeued { reason, message }).await;
                 false

@@ -22,15 +22,18 @@ mod execution;
 mod observe;
 mod plan;
 mod queue;
+mod retry;
+mod satisfy;
 mod stage;
 mod status;
 mod track;
+mod watch;
 mod write;
 
 pub use context::{Context, Live, Settings, Stop};
 pub use observe::note;
 pub use plan::{Step, View, plan};
-pub use queue::{Entry, Order, Queue};
+pub use queue::{Entry, Order, Queue, Wants};
 pub use stage::Stage;
 pub use track::Track;
 
@@ -45,6 +48,9 @@ use crate::api::SyncRequest;
 pub enum Error {
     #[error("failed to read lease {lease:?}")]
     ReadLease { lease: String, source: kube::Error },
+
+    #[error("failed to read request {request:?}")]
+    Read { request: String, source: kube::Error },
 
     #[error("failed to write the status of {request:?}")]
     WriteStatus { request: String, source: Box<kube::Error> },

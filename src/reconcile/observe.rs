@@ -1,13 +1,16 @@
 //! Reads what a pass needs into one view, and keeps the queue as the watch shows it.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
+use std::time::Duration;
 
+use chrono::TimeDelta;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::runtime::watcher::Event;
 use kube::{Api, ResourceExt};
 
 use super::queue::Part;
-use super::{Context, Entry, Error, Order, Stage, Stop, View};
+use super::{Context, Entry, Error, Order, Stage, Stop, View, Wants};
 use crate::api::{ConcurrencyPolicy, Reason, RunType, SyncRequest};
 use crate::lease::Record;
 
@@ -21,14 +24,37 @@ pub(super) async fn observe(request: &SyncRequest, ctx: &Context) -> Result<View
     Ok(View {
         ours: is_ours(request, ctx),
         cancelled: request.spec.cancel,
+        suspended: request.spec.suspend,
+        shown_suspended: is_shown_suspended(request),
         running_here: ctx.live().is_some_and(|live| live.uid == entry.uid),
         policy: request.spec.concurrency_policy,
         busy: if rejects { busy(&entry, ctx).await? } else { None },
         ahead,
         impossible: if new { impossible(request, ctx) } else { None },
+        pause_left: pause_left(&stage, ctx),
+        time_left: time_left(request, ctx),
         ttl_left: ttl_left(request, &stage, ctx),
         stage,
     })
+}
+
+fn is_shown_suspended(request: &SyncRequest) -> bool {
+    let conditions = request.status.iter().flat_map(|status| &status.conditions);
+    conditions.into_iter().any(|it| it.type_ == "Suspended" && it.status == "True")
+}
+
+fn pause_left(stage: &Stage, ctx: &Context) -> Option<Duration> {
+    let Stage::Queued { not_before } = stage else { return None };
+    Some((*not_before.as_ref()? - ctx.clock.now()).to_std().unwrap_or_default())
+}
+
+/// How long the request may still take, retries and waits included, if it has started and has a
+/// deadline.
+pub(super) fn time_left(request: &SyncRequest, ctx: &Context) -> Option<Duration> {
+    let seconds = TimeDelta::try_seconds(request.spec.active_deadline_seconds?)?;
+    let started_at = request.status.as_ref()?.first_start_time?.get();
+    let due = started_at.checked_add_signed(seconds)?;
+    Some((due - ctx.clock.now()).to_std().unwrap_or_default())
 }
 
 /// Why the request can never run, if that is so.
@@ -37,10 +63,6 @@ pub(super) fn impossible(request: &SyncRequest, ctx: &Context) -> Option<(Reason
     if spec.type_ == RunType::Automation || spec.automation {
         let message = "automation data cannot be copied by this version: use type manual or \
                        scheduled without automation";
-        return Some((Reason::NotSupported, message.to_owned()));
-    }
-    if spec.dry_run {
-        let message = "dryRun is not carried out by this version: leave it out";
         return Some((Reason::NotSupported, message.to_owned()));
     }
     if let Err(error) = ctx.settings.tracked.resolve(spec.repositories.as_deref()) {
@@ -71,9 +93,9 @@ async fn busy(entry: &Entry, ctx: &Context) -> Result<Option<String>, Error> {
     Ok((waiting > 0).then(|| format!("{waiting} older requests wait")))
 }
 
-fn ttl_left(request: &SyncRequest, stage: &Stage, ctx: &Context) -> Option<std::time::Duration> {
+fn ttl_left(request: &SyncRequest, stage: &Stage, ctx: &Context) -> Option<Duration> {
     let Stage::Finished { at } = stage else { return None };
-    let ttl = chrono::TimeDelta::try_seconds(request.spec.ttl_seconds_after_finished?)?;
+    let ttl = TimeDelta::try_seconds(request.spec.ttl_seconds_after_finished?)?;
     let due = at.unwrap_or_else(|| ctx.clock.now()).checked_add_signed(ttl)?;
     Some((due - ctx.clock.now()).to_std().unwrap_or_default())
 }
@@ -99,6 +121,21 @@ pub(super) fn entry(request: &SyncRequest) -> Entry {
             namespace: request.namespace().unwrap_or_default(),
             name: request.name_any(),
         },
+        joins: (request.spec.concurrency_policy == ConcurrencyPolicy::Coalesce)
+            .then(|| Arc::new(wants(request))),
+    }
+}
+
+/// What the request wants to be read, and how.
+pub(super) fn wants(request: &SyncRequest) -> Wants {
+    let spec = &request.spec;
+    Wants {
+        namespace: request.namespace().unwrap_or_default(),
+        run_type: spec.type_,
+        automation: spec.automation,
+        full: spec.full,
+        dry_run: spec.dry_run,
+        repositories: spec.repositories.clone(),
     }
 }
 
@@ -119,7 +156,8 @@ pub(super) fn part(request: &SyncRequest, ctx: &Context) -> Part {
     }
 }
 
-/// Puts the request where it belongs, and stops its run here if it was cancelled or deleted.
+/// Puts the request where it belongs, and stops its run here if it was cancelled, suspended
+/// or deleted.
 pub(super) fn show(request: &SyncRequest, ctx: &Context) {
     let (entry, part) = (entry(request), part(request, ctx));
     if let Some(live) = ctx.live().filter(|live| live.uid == entry.uid) {
@@ -127,6 +165,8 @@ pub(super) fn show(request: &SyncRequest, ctx: &Context) {
             live.stop(Stop::Deleted);
         } else if request.spec.cancel {
             live.stop(Stop::Cancelled);
+        } else if request.spec.suspend {
+            live.stop(Stop::Suspended);
         }
     }
     ctx.change_queue(|queue| queue.put(entry, part));

@@ -4,8 +4,11 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+
+use crate::api::{RepoPattern, RunType};
 
 /// The place of a request among all: priority, creation, ticket, namespace, name. Every operator
 /// computes the same order.
@@ -24,6 +27,38 @@ pub struct Order {
 pub struct Entry {
     pub uid: String,
     pub order: Order,
+    /// What it wants, if another run may answer it.
+    pub joins: Option<Arc<Wants>>,
+}
+
+/// What a request wants to be read, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wants {
+    pub namespace: String,
+    pub run_type: RunType,
+    pub automation: bool,
+    pub full: bool,
+    pub dry_run: bool,
+    /// `None` is all that is tracked.
+    pub repositories: Option<Vec<RepoPattern>>,
+}
+
+impl Wants {
+    /// Whether a run that does what this wants does all that `other` wants. Never across
+    /// namespaces.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let options = |it: &Self| (it.run_type, it.automation, it.full, it.dry_run);
+        let same = self.namespace == other.namespace && options(self) == options(other);
+        let within = match (&self.repositories, &other.repositories) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(ours), Some(theirs)) => {
+                theirs.iter().all(|their| ours.iter().any(|our| our.includes(their)))
+            }
+        };
+        same && within
+    }
 }
 
 /// In which of the queue's parts a request is.
@@ -39,6 +74,14 @@ pub enum Part {
 
 type Line = BTreeMap<Order, String>;
 
+/// Where a request is.
+#[derive(Debug)]
+struct Place {
+    part: Part,
+    order: Order,
+    joins: Option<Arc<Wants>>,
+}
+
 /// The index. Empty until the first listing is complete, because half a queue has another head.
 #[derive(Debug, Default)]
 pub struct Queue {
@@ -46,7 +89,7 @@ pub struct Queue {
     /// One line for each priority, so that places can be counted from the end.
     waiting: BTreeMap<Reverse<i32>, Line>,
     running: Line,
-    places: HashMap<String, (Part, Order)>,
+    places: HashMap<String, Place>,
     listed: bool,
     listing: Option<HashSet<String>>,
 }
@@ -57,8 +100,8 @@ impl Queue {
         if let Some(listing) = &mut self.listing {
             listing.insert(entry.uid.clone());
         }
-        if self.places.get(&entry.uid).is_some_and(|(p, order)| *p == part && *order == entry.order)
-        {
+        let is_there = |place: &Place| place.part == part && place.order == entry.order;
+        if self.places.get(&entry.uid).is_some_and(is_there) {
             return;
         }
         self.take(&entry.uid);
@@ -66,12 +109,13 @@ impl Queue {
             return;
         }
         self.line(part, &entry.order).insert(entry.order.clone(), entry.uid.clone());
-        self.places.insert(entry.uid, (part, entry.order));
+        let place = Place { part, order: entry.order, joins: entry.joins };
+        self.places.insert(entry.uid, place);
     }
 
     /// Forgets the request.
     pub fn take(&mut self, uid: &str) {
-        let Some((part, order)) = self.places.remove(uid) else { return };
+        let Some(Place { part, order, .. }) = self.places.remove(uid) else { return };
         let priority = order.priority;
         self.line(part, &order).remove(&order);
         if self.waiting.get(&priority).is_some_and(BTreeMap::is_empty) {
@@ -103,7 +147,7 @@ impl Queue {
         }
         let first = |line: &Line| {
             let (order, uid) = line.first_key_value()?;
-            Some(Entry { uid: uid.clone(), order: order.clone() })
+            Some(Entry { uid: uid.clone(), order: order.clone(), joins: None })
         };
         first(&self.running).or_else(|| self.waiting.values().find_map(first))
     }
@@ -119,6 +163,21 @@ impl Queue {
     /// How many are new and earlier than `order`.
     pub fn new_before(&self, order: &Order) -> usize {
         self.new.range(..order.clone()).count()
+    }
+
+    /// The uids of those that wait and are answered by a run that does what `wants` says, in order.
+    pub fn answered_by(&self, wants: &Wants) -> Vec<String> {
+        let joins = |uid: &&String| {
+            let joins = self.places.get(*uid).and_then(|place| place.joins.as_ref());
+            joins.is_some_and(|theirs| wants.covers(theirs))
+        };
+        self.waiting.values().flat_map(BTreeMap::values).filter(joins).cloned().collect()
+    }
+
+    /// Where the waiting request of this uid is.
+    pub fn waiting_place(&self, uid: &str) -> Option<Order> {
+        let place = self.places.get(uid).filter(|place| place.part == Part::Waiting)?;
+        Some(place.order.clone())
     }
 
     /// The request that runs, if any.
@@ -156,7 +215,58 @@ mod tests {
             namespace: "ns".into(),
             name: name.into(),
         };
-        Entry { uid: format!("uid-{name}"), order }
+        Entry { uid: format!("uid-{name}"), order, joins: None }
+    }
+
+    fn wants(repositories: Option<&[&str]>) -> Wants {
+        let patterns = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        Wants {
+            namespace: "ns".into(),
+            run_type: RunType::Manual,
+            automation: false,
+            full: false,
+            dry_run: false,
+            repositories: repositories.map(patterns),
+        }
+    }
+
+    #[test]
+    fn a_run_answers_those_that_want_no_more_and_nothing_else() {
+        let all = wants(None);
+        let some = wants(Some(&["acme/a", "other/*"]));
+        let rows = [
+            (&all, wants(None), true),
+            (&all, wants(Some(&["acme/a"])), true),
+            (&some, wants(None), false),
+            (&some, wants(Some(&["ACME/A"])), true),
+            (&some, wants(Some(&["acme/a", "other/x", "other/*"])), true),
+            (&some, wants(Some(&["acme/b"])), false),
+            (&some, wants(Some(&["acme/*"])), false),
+            (&all, Wants { full: true, ..wants(None) }, false),
+            (&all, Wants { dry_run: true, ..wants(None) }, false),
+            (&all, Wants { run_type: RunType::Scheduled, ..wants(None) }, false),
+            (&all, Wants { namespace: "another".into(), ..wants(None) }, false),
+        ];
+        for (run, request, expected) in rows {
+            assert_eq!(run.covers(&request), expected, "{run:?} {request:?}");
+        }
+    }
+
+    #[test]
+    fn only_those_that_wait_and_may_join_are_answered() {
+        let mut queue = listed();
+        let joins =
+            |name: &str| Entry { joins: Some(Arc::new(wants(None))), ..entry(name, 0, 1, 1) };
+        queue.put(joins("a"), Part::Waiting);
+        queue.put(joins("out"), Part::Out);
+        queue.put(joins("runs"), Part::Running);
+        queue.put(entry("plain", 0, 1, 1), Part::Waiting);
+        queue.put(Entry { order: entry("h", 9, 1, 1).order, ..joins("h") }, Part::Waiting);
+        assert_eq!(queue.answered_by(&wants(None)), ["uid-h", "uid-a"]);
+        assert!(queue.answered_by(&wants(Some(&["acme/a"]))).is_empty());
+        assert!(
+            queue.waiting_place("uid-a").is_some() && queue.waiting_place("uid-runs").is_none()
+        );
     }
 
     fn listed() -> Queue {

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::api::{
-    ConditionFacts, LockRef, Micros, Phase, Progress, Reason, RepositoryStatus, RunResult,
-    SyncRequest, SyncRequestStatus, conditions, cut,
+    Condition, ConditionFacts, LockRef, Micros, Phase, Progress, Reason, RepositoryStatus,
+    RunResult, SyncRequest, SyncRequestStatus, conditions, cut,
 };
 use crate::lease::{RunNumber, Tenure};
 use crate::store::{RepositoryRecord, RunRecord, RunState};
@@ -17,10 +17,16 @@ pub(super) enum Change {
     Queued {
         ahead: usize,
     },
-    /// It goes back to the queue, its attempt not counted.
+    /// It waits in the queue, or goes back there, its attempt not counted.
     Requeued {
         reason: Reason,
         message: String,
+    },
+    /// It goes back to the queue after an attempt that counts, and comes up again at a time.
+    Retried {
+        reason: Reason,
+        message: String,
+        next_at: DateTime<Utc>,
     },
     Started {
         number: RunNumber,
@@ -30,6 +36,12 @@ pub(super) enum Change {
     Ended {
         conclusion: Conclusion,
         repositories: Vec<RepositoryStatus>,
+    },
+    /// It ends with the run of another request.
+    Satisfied {
+        conclusion: Conclusion,
+        by: String,
+        number: RunNumber,
     },
     /// It ends without one.
     Closed {
@@ -44,22 +56,20 @@ impl Change {
         Self::Started { number: tenure.number(), holder: tenure.holder().as_str().to_owned() }
     }
 
+    pub(super) fn suspended(message: &str) -> Self {
+        Self::Requeued { reason: Reason::Suspended, message: message.to_owned() }
+    }
+
     /// The end that the history tells of.
     pub(super) fn from_record(record: &RunRecord) -> Self {
-        let phase = match record.state {
-            RunState::Succeeded => Phase::Succeeded,
-            RunState::Partial => Phase::PartiallySucceeded,
-            RunState::Cancelled => Phase::Cancelled,
-            RunState::Failed | RunState::Running | RunState::Interrupted => Phase::Failed,
-        };
-        let reason = record.reason.as_deref().and_then(Reason::parse);
-        let conclusion = Conclusion {
-            phase,
-            reason: reason.unwrap_or(Reason::Completed),
-            message: record.message.clone().unwrap_or_default(),
-            result: record.result.clone(),
-        };
+        let conclusion = concluded(record);
         Self::Ended { conclusion, repositories: repositories(&record.repositories) }
+    }
+
+    /// The end with another request's run, which has ended well.
+    pub(super) fn satisfied(record: &RunRecord) -> Self {
+        let by = record.name.clone().unwrap_or_default();
+        Self::Satisfied { conclusion: concluded(record), by, number: record.number }
     }
 
     /// Phase, reason and message after the change.
@@ -71,7 +81,13 @@ impl Change {
             Self::Queued { ahead } => {
                 (Phase::Queued, Reason::Queued, format!("{ahead} were ahead when it queued"))
             }
-            Self::Requeued { reason, message } => (Phase::Queued, *reason, message.clone()),
+            Self::Requeued { reason, message } | Self::Retried { reason, message, .. } => {
+                (Phase::Queued, *reason, message.clone())
+            }
+            Self::Satisfied { conclusion, by, number } => {
+                let message = format!("answered by run {number} of {by}: {}", conclusion.message);
+                (conclusion.phase, conclusion.reason, message)
+            }
             Self::Started { number, .. } => {
                 (Phase::Running, Reason::Started, format!("run {number} has started"))
             }
@@ -81,6 +97,28 @@ impl Change {
             Self::Closed { phase, reason, message } => (*phase, *reason, message.clone()),
         }
     }
+}
+
+/// How the run of this record has ended.
+fn concluded(record: &RunRecord) -> Conclusion {
+    let phase = match record.state {
+        RunState::Succeeded => Phase::Succeeded,
+        RunState::Partial => Phase::PartiallySucceeded,
+        RunState::Cancelled => Phase::Cancelled,
+        RunState::Failed | RunState::Running | RunState::Interrupted => Phase::Failed,
+    };
+    Conclusion {
+        phase,
+        reason: reason_of(record).unwrap_or(Reason::Completed),
+        message: record.message.clone().unwrap_or_default(),
+        result: record.result.clone(),
+        retry: false,
+    }
+}
+
+/// The reason that the history gives for the run's end.
+pub(super) fn reason_of(record: &RunRecord) -> Option<Reason> {
+    record.reason.as_deref().and_then(Reason::parse)
 }
 
 /// The status of `request` after `change`, with the lock that it belongs to.
@@ -99,12 +137,27 @@ pub(super) fn after(
     status.observed_generation = request.metadata.generation;
     let ticket = || request.metadata.resource_version.clone();
     status.queue_ticket = status.queue_ticket.or_else(ticket);
-    let lock = status.lock.get_or_insert_default();
-    lease.clone_into(&mut lock.lease);
-    lock.holder = None;
+    status.lock = Some(LockRef { lease: lease.to_owned(), holder: None });
+    apply(request, change, at, &mut status);
+    let facts = ConditionFacts {
+        phase,
+        reason,
+        message: cut(&message),
+        // The request may have been read before it was suspended.
+        suspended: request.spec.suspend || reason == Reason::Suspended,
+        rate_limited_until: None,
+        generation: request.metadata.generation,
+        now,
+    };
+    status.conditions = conditions(&facts, &status.conditions);
+    status
+}
+
+/// What the change leaves in the status besides phase, reason and message.
+fn apply(request: &SyncRequest, change: &Change, at: Micros, status: &mut SyncRequestStatus) {
     match change {
         Change::Started { number, holder } => {
-            status.lock = Some(LockRef { lease: lease.to_owned(), holder: Some(holder.clone()) });
+            status.lock.get_or_insert_default().holder = Some(holder.clone());
             status.run_number = Some(number.0);
             status.first_start_time.get_or_insert(at);
             status.start_time = Some(at);
@@ -117,26 +170,67 @@ pub(super) fn after(
             status.attempts = status.attempts.map(|attempts| attempts.saturating_sub(1).max(0));
             status.progress = None;
         }
+        Change::Retried { next_at, .. } => {
+            status.next_attempt_at = Some(Micros::from(*next_at));
+            status.progress = None;
+        }
+        Change::Satisfied { conclusion, by, number } => {
+            status.completion_time = Some(at);
+            status.next_attempt_at = None;
+            status.run_number = status.run_number.max(Some(number.0));
+            status.satisfied_by = Some(by.clone());
+            status.result = Some(conclusion.result.clone());
+        }
         Change::Ended { conclusion, repositories } => {
             status.completion_time = Some(at);
+            status.next_attempt_at = None;
             status.result = Some(conclusion.result.clone());
             status.repositories.clone_from(repositories);
             status.progress = Some(complete(&conclusion.result));
         }
-        Change::Closed { .. } => status.completion_time = Some(at),
+        Change::Closed { .. } => {
+            status.completion_time = Some(at);
+            status.next_attempt_at = None;
+        }
         Change::Queued { .. } | Change::Requeued { .. } => {}
     }
+}
+
+/// The conditions of a request that runs, and waits for GitHub's limit until then, if it does.
+pub(super) fn running_conditions(
+    request: &SyncRequest,
+    limited_until: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Vec<Condition> {
+    let status = request.status.clone().unwrap_or_default();
     let facts = ConditionFacts {
-        phase,
-        reason,
-        message: cut(&message),
+        phase: Phase::Running,
+        reason: Reason::Started,
+        message: status.message.as_deref().unwrap_or_default(),
         suspended: request.spec.suspend,
-        rate_limited_until: None,
+        rate_limited_until: limited_until.map(Micros::from),
         generation: request.metadata.generation,
         now,
     };
-    status.conditions = conditions(&facts, &status.conditions);
-    status
+    conditions(&facts, &status.conditions)
+}
+
+/// A status that any API server takes: phase and conditions, and what is said in few words. What
+/// is left out is in the run history.
+pub(super) fn minimal(status: &SyncRequestStatus) -> SyncRequestStatus {
+    let few = |text: &str| text.chars().take(200).collect::<String>();
+    let mut conditions = status.conditions.clone();
+    for condition in &mut conditions {
+        condition.message = few(&condition.message);
+    }
+    SyncRequestStatus {
+        message: status.message.as_deref().map(few),
+        conditions,
+        progress: None,
+        result: None,
+        repositories: Vec::new(),
+        ..status.clone()
+    }
 }
 
 /// The progress of a run that has ended: every repository was looked at.

@@ -2,11 +2,12 @@
 
 use json_patch::Patch;
 use kube::api::{Patch as KubePatch, PatchParams};
+use kube::core::Status;
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 
 use super::observe::show;
-use super::status::{Change, after};
+use super::status::{Change, after, minimal};
 use super::{Context, Error};
 use crate::api::{SyncRequest, SyncRequestStatus};
 use crate::report::Happening;
@@ -29,7 +30,13 @@ pub(super) async fn write(
     ctx: &Context,
 ) -> Result<Written, Error> {
     let status = after(seen, change, &ctx.lease_name(), ctx.clock.now());
-    let written = patch(seen, "/status", json!(status), ctx).await?;
+    let written = match patch(seen, "/status", json!(status), ctx).await {
+        Err(Error::WriteStatus { request, source }) if is_too_much(&source) => {
+            tracing::warn!(request.name = request, error = %source, "written in few words");
+            patch(seen, "/status", json!(minimal(&status)), ctx).await?
+        }
+        other => other?,
+    };
     if let Written::Done(request) = &written {
         // At once, and not when the watch tells: the next decision must know it.
         show(request, ctx);
@@ -64,10 +71,23 @@ pub(super) async fn patch(
     let name = seen.name_any();
     match requests.patch_status(&name, &params, &operations).await {
         Ok(request) => Ok(Written::Done(Box::new(request))),
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409 | 422) => {
+        Err(kube::Error::Api(status)) if is_outdated(&status) => {
             tracing::debug!(request.name = name, message = status.message, "status is outdated");
             Ok(Written::Outdated)
         }
         Err(source) => Err(Error::WriteStatus { request: name, source: Box::new(source) }),
     }
+}
+
+/// Whether the request is another than the patch was made for. A status that breaks a rule of the
+/// schema has the same code, but the rule stands with it.
+fn is_outdated(status: &Status) -> bool {
+    let has_cause = status.details.as_ref().is_some_and(|details| !details.causes.is_empty());
+    matches!(status.code, 404 | 409) || (status.code == 422 && !has_cause)
+}
+
+/// Whether the API server refuses the status for what is in it, or for how much that is.
+fn is_too_much(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    matches!(status.code, 413 | 422) || (status.code == 500 && status.message.contains("too large"))
 }

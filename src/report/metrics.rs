@@ -76,7 +76,11 @@ impl Metrics {
             Happening::Granted { taken_over: Some(why), .. } => {
                 self.takeovers.get_or_create(&[("reason", *why)]).inc();
             }
-            Happening::Granted { taken_over: None, .. } | Happening::Unlocked { .. } => {}
+            Happening::Granted { taken_over: None, .. }
+            | Happening::Renamed { .. }
+            | Happening::Unlocked { .. }
+            | Happening::Paused
+            | Happening::Resumed => {}
             Happening::Superseded { .. } => {
                 self.superseded.inc();
             }

@@ -28,8 +28,14 @@ pub enum Happening<'a> {
     Granted { number: RunNumber, taken_over: Option<&'static str>, interrupted: &'a [RunNumber] },
     /// A write of an older run was refused, or its Lease is lost.
     Superseded { number: RunNumber },
+    /// A repository has another name than when it was last read.
+    Renamed { from: &'a str, to: &'a str },
     /// Somebody has freed the Lease by hand.
     Unlocked { holder: &'a str },
+    /// Somebody has said that nothing may start.
+    Paused,
+    /// Somebody has said that runs may start again.
+    Resumed,
 }
 
 /// What a happening means to the outside.
@@ -63,9 +69,16 @@ impl Announcement {
                 let note = format!("run {number} has lost the lock; its late writes were refused");
                 ("Superseded", note, true)
             }
+            Happening::Renamed { from, to } => {
+                ("Renamed", format!("{from} is {to} now; its rows and cursors stay"), false)
+            }
             Happening::Unlocked { holder } => {
                 ("Unlocked", format!("the lock that {holder} held was freed by hand"), true)
             }
+            Happening::Paused => {
+                ("Paused", "nothing starts until it is resumed; what runs goes on".into(), false)
+            }
+            Happening::Resumed => ("Resumed", "runs start again".into(), false),
         };
         Some(Self { reason, note, warning })
     }

@@ -7,6 +7,7 @@
 //! - A write of many rows is one transaction. Rows that are the same already are not touched, so
 //!   the [`Counts`] are exact and an unchanged repository causes no write.
 //! - A cursor or an ETag is stored in the transaction of the rows that it describes.
+//! - What a dry run writes is counted and taken back: of it only the history stays.
 //!
 //! # Errors
 //!
@@ -24,10 +25,13 @@ use chrono::{DateTime, Utc};
 
 pub use error::Error;
 pub use error::chain;
-pub use page::{Completion, Counts, PageWrite, SeenPage, SetAside, fingerprint};
+pub use page::{
+    Completion, Counts, Cursor, Missing, PageWrite, Reached, Removal, Removed, Resume, Retention,
+    SeenPage, SetAside, Untrack, fingerprint,
+};
 pub use row::{Assignee, IssueRow, PullRow, RepositoryRow};
 pub use run::{Activation, NewRun, RepositoryRecord, RunEnd, RunRecord, RunState};
-pub use sqlite::Sqlite;
+pub use sqlite::{Answer, Inspection, Sqlite, as_text};
 
 use crate::lease::{RunNumber, Tenure};
 
@@ -60,8 +64,12 @@ pub trait Store: Send + Sync {
     /// Writes down how the run has ended. It is the tenure's last write.
     async fn finish(&self, tenure: &Tenure, end: &RunEnd) -> Result<(), Error>;
 
-    /// The run that ended the request of this uid, if one did: neither running nor interrupted.
-    async fn ended_run(&self, request_uid: &str) -> Result<Option<RunRecord>, Error>;
+    /// The newest run of the request of this uid.
+    async fn run_of(&self, request_uid: &str) -> Result<Option<RunRecord>, Error>;
+
+    /// The newest run that has ended well and has answered the request of this uid along with its
+    /// own.
+    async fn answer_of(&self, request_uid: &str) -> Result<Option<RunRecord>, Error>;
 
     /// The newest runs, newest first.
     async fn history(&self, limit: u32) -> Result<Vec<RunRecord>, Error>;
@@ -76,6 +84,12 @@ pub trait Store: Send + Sync {
 
     /// The repository that has this name now (case does not count) or had it last, if any.
     async fn repository_id(&self, full_name: &str) -> Result<Option<i64>, Error>;
+
+    /// The tracked repositories that have this name, as far as is known; case does not count.
+    async fn repositories_named(&self, full_name: &str) -> Result<Vec<i64>, Error>;
+
+    /// What is known of the repository of this id: its names, and whether it is archived.
+    async fn repository(&self, id: i64) -> Result<Option<RepositoryRow>, Error>;
 
     /// The stored labels of these issues, by number.
     async fn labels(
@@ -95,13 +109,48 @@ pub trait Store: Send + Sync {
     /// What was stored with the ETag of this URL, for this token.
     async fn seen_page(&self, url: &str, identity: &str) -> Result<Option<SeenPage>, Error>;
 
-    /// Since when the resource must be read, if a complete pass has been made.
+    /// What is known of the list from earlier passes over the GitHub at the base URL `source`.
     async fn cursor(
         &self,
         repository_id: i64,
         resource: &str,
-    ) -> Result<Option<DateTime<Utc>>, Error>;
+        source: &str,
+    ) -> Result<Cursor, Error>;
+
+    /// The open issues that are not among those met, and how many open ones there are in all.
+    async fn missing(&self, repository_id: i64, met: &[i64]) -> Result<Missing, Error>;
+
+    /// The issues whose labels do not fit their state, and whether they are closed: open ones with
+    /// the label `done`, closed ones with another status.
+    async fn unfit(&self, repository_id: i64, done: &str) -> Result<Vec<(i64, bool)>, Error>;
+
+    /// The keys of the items of this kind that were set aside, oldest first.
+    async fn set_aside(&self, repository_id: i64, kind: &str) -> Result<Vec<String>, Error>;
+
+    /// Marks issues as removed; their rows stay. Gives how many were not before.
+    async fn remove(
+        &self,
+        tenure: &Tenure,
+        repository_id: i64,
+        removals: &[Removal],
+        at: DateTime<Utc>,
+    ) -> Result<i64, Error>;
+
+    /// Marks repositories as untracked; what was so before is not written.
+    async fn untrack(&self, tenure: &Tenure, which: &Untrack) -> Result<(), Error>;
+
+    /// Deletes what is older than it must be kept, in batches. Gives how many rows.
+    async fn prune(
+        &self,
+        tenure: &Tenure,
+        retention: &Retention,
+        now: DateTime<Utc>,
+    ) -> Result<i64, Error>;
 
     /// Writes what came of one repository in this run, and its error into its row.
     async fn put_outcome(&self, tenure: &Tenure, record: &RepositoryRecord) -> Result<(), Error>;
+
+    /// Brings the tables up to date and makes `owner` the owner, whoever had it. Gives the one
+    /// before, if there was one. The rows, the history and the fence stay as they are.
+    async fn adopt(&self, owner: &str) -> Result<Option<String>, Error>;
 }

@@ -1,5 +1,7 @@
 //! What is written together: one page of a list with everything that describes it.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use super::{IssueRow, PullRow};
@@ -14,21 +16,101 @@ pub struct PageWrite {
     pub issues: Vec<IssueRow>,
     pub pulls: Vec<PullRow>,
     pub set_aside: Vec<SetAside>,
-    /// The ETag under which this page may be asked for again; none if an item was set aside.
+    /// The ETag under which this page may be asked for again, and what is on it.
     pub seen: Option<SeenPage>,
-    /// Set when this is the last page of a complete pass.
-    pub completes: Option<Completion>,
+    /// How far the pass has come with this page.
+    pub reached: Reached,
 }
 
-/// A page that GitHub has given an ETag for.
+/// How far a pass over a list has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// This is no page of a pass.
+    Nothing,
+    /// There are more pages: the pass may go on there.
+    Page(Resume),
+    /// This is the last page of a complete pass.
+    End(Completion),
+}
+
+/// Where a pass that was cut short goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// Which pass it is: only one with the same key may go on here.
+    pub pass: String,
+    pub next_url: String,
+    /// When this page was read.
+    pub at: DateTime<Utc>,
+    /// GitHub's time when the pass began.
+    pub began_at: DateTime<Utc>,
+    /// Whether the pass has changed a row so far.
+    pub changed: bool,
+}
+
+/// What is known of a list from earlier passes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// Since when it must be read; `None` before a pass has changed a row.
+    pub since: Option<DateTime<Utc>>,
+    /// Where the newest pass was cut short, if it was.
+    pub resume: Option<Resume>,
+}
+
+/// A page that was read, as it is remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenPage {
     pub url: String,
     pub identity: String,
+    /// Empty when the page must be read again in any case: GitHub gave no ETag, or an item was set
+    /// aside.
     pub etag: String,
     pub next_url: Option<String>,
     /// The numbers of the issues and pull requests on it.
     pub numbers: Vec<i64>,
+}
+
+/// An issue that is not in its repository any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removal {
+    pub number: i64,
+    pub why: Removed,
+}
+
+/// Which issues a complete pass should have met and has not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    pub numbers: Vec<i64>,
+    /// How many open issues there are in all, these included.
+    pub open: i64,
+}
+
+/// Why an issue is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removed {
+    Deleted,
+    /// It is `owner/name#number` now.
+    Transferred(String),
+}
+
+/// Which repositories are not tracked any more; their rows stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Untrack {
+    Only(Vec<i64>),
+    /// All but those with these ids or (in lower case) names.
+    AllBut {
+        names: Vec<String>,
+        ids: Vec<i64>,
+    },
+}
+
+/// How long what is not needed any more is kept; `None` is for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    pub sync_runs: Option<Duration>,
+    pub quarantine: Option<Duration>,
+    pub workflow_runs: Option<Duration>,
+    pub workflow_jobs: Option<Duration>,
+    pub removed: Option<Duration>,
 }
 
 /// An item that could not be decoded or stored.
@@ -40,8 +122,10 @@ pub struct SetAside {
 }
 
 /// The end of a complete pass.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
+    /// The base URL of the GitHub that was read.
+    pub source: String,
     /// Where the cursor moves to, if this pass has changed a row.
     pub cursor: Option<DateTime<Utc>>,
     /// Whether an earlier page of the pass has changed a row.

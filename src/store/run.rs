@@ -18,6 +18,8 @@ pub struct NewRun {
     /// Why the predecessor was replaced, if it was.
     pub takeover_reason: Option<&'static str>,
     pub started_at: DateTime<Utc>,
+    /// The uids of the requests that wait for the same and are answered by this run too.
+    pub coalesced: Vec<String>,
     /// Labels whose issues are not open work.
     pub excluded_labels: Vec<String>,
 }
@@ -27,6 +29,8 @@ pub struct NewRun {
 pub struct Activation {
     /// Runs that had not ended and are now interrupted.
     pub interrupted: Vec<RunNumber>,
+    /// The uids that stand with the run as answered by it.
+    pub coalesced: Vec<String>,
 }
 
 /// How a run stands in the history.
@@ -75,6 +79,8 @@ pub struct RunEnd {
     pub message: String,
     pub result: RunResult,
     pub completed_at: DateTime<Utc>,
+    /// Set when this is not the end of the request: another attempt follows then.
+    pub next_attempt_at: Option<DateTime<Utc>>,
 }
 
 /// A run as the history tells it.
@@ -92,9 +98,22 @@ pub struct RunRecord {
     pub message: Option<String>,
     pub started_at: DateTime<Utc>,
     pub completed_at: Option<DateTime<Utc>>,
+    pub next_attempt_at: Option<DateTime<Utc>>,
+    /// Whether it has committed any data.
+    pub committed: bool,
+    pub dry_run: bool,
+    pub coalesced: Vec<String>,
     pub result: RunResult,
     /// What came of the repositories, failures first, at most 100.
     pub repositories: Vec<RepositoryRecord>,
+}
+
+impl RunRecord {
+    /// Whether it is the end of its request.
+    pub fn is_final(&self) -> bool {
+        !matches!(self.state, RunState::Running | RunState::Interrupted)
+            && self.next_attempt_at.is_none()
+    }
 }
 
 /// What came of one repository in one run.

@@ -5,6 +5,8 @@
 //! - One repository's failure is that repository's: the others go on, and rows already committed
 //!   stay.
 //! - A cursor moves only after a complete pass, in the transaction of the pass's last rows.
+//! - A pass that was cut short goes on where it stopped, if that is not long ago.
+//! - An issue is removed only on proof, or when few enough have vanished to be believed.
 //! - A page in hand while the next is being read is all that is held of a list, however long it is;
 //!   of the issues themselves only the numbers.
 //!
@@ -13,15 +15,23 @@
 //! A run that ends with a [`Broken`] has no result: the lock or the store is gone, it was told to
 //! stop, or GitHub refuses the token.
 
+mod discovery;
+mod guard;
 mod issues;
 mod outcome;
+mod pass;
+mod put;
+mod repository;
 mod rows;
 mod rules;
 mod run;
+mod single;
 mod targets;
 mod window;
+mod write_back;
 
+pub use discovery::Discovery;
 pub use outcome::{Conclusion, conclude};
 pub use rules::{Rules, RulesConfig};
-pub use run::{Broken, Run, run};
-pub use targets::{NotTracked, Tracked};
+pub use run::{Achieved, Broken, Renamed, Run, run};
+pub use targets::{NotTracked, Tracked, Wanted};

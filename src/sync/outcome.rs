@@ -10,14 +10,21 @@ pub struct Conclusion {
     pub reason: Reason,
     pub message: String,
     pub result: RunResult,
+    /// Whether another attempt may do better.
+    pub retry: bool,
 }
+
+/// Reasons of a repository's failure that time does not mend.
+const LASTING: [&str; 5] =
+    ["NotFound", "Unauthorized", "MissingToken", "NotTracked", "NotInstalled"];
 
 impl Conclusion {
     /// The end of a run that could not begin, or was refused by GitHub as a whole.
     #[must_use]
     pub fn failed(reason: Reason, message: &str, api: ApiUse) -> Self {
         let result = RunResult { api, ..RunResult::default() };
-        Self { phase: Phase::Failed, reason, message: cut(message).to_owned(), result }
+        let retry = !LASTING.contains(&reason.as_str());
+        Self { phase: Phase::Failed, reason, message: cut(message).to_owned(), result, retry }
     }
 
     /// How the history calls it.
@@ -63,15 +70,20 @@ pub fn conclude(records: &[RepositoryRecord], api: ApiUse) -> Conclusion {
         api,
     };
     let message = cut(&message(records.len(), &bad, &counts)).to_owned();
-    Conclusion { phase, reason, message, result }
+    let lasts = |record: &&RepositoryRecord| {
+        record.reason.as_deref().is_some_and(|reason| LASTING.contains(&reason))
+    };
+    let retry = phase == Phase::Failed && !bad.iter().all(lasts);
+    Conclusion { phase, reason, message, result, retry }
 }
 
 fn message(all: usize, bad: &[&RepositoryRecord], counts: &Counts) -> String {
     let mut text = format!(
-        "{all} {}: {} created, {} updated, {} unchanged",
+        "{all} {}: {} created, {} updated, {} removed, {} unchanged",
         if all == 1 { "repository" } else { "repositories" },
         counts.created,
         counts.updated,
+        counts.removed,
         counts.unchanged
     );
     match counts.quarantined {
@@ -126,6 +138,20 @@ mod tests {
             let conclusion = conclude(&records, ApiUse::default());
             assert_eq!((conclusion.phase, conclusion.reason), (phase, reason), "{records:?}");
         }
+    }
+
+    #[test]
+    fn another_attempt_is_made_only_where_time_may_mend_something() {
+        let failed = |reason: &str| RepositoryRecord {
+            reason: Some(reason.to_owned()),
+            ..record(RepositoryPhase::Failed, 0)
+        };
+        let retry = |records: &[RepositoryRecord]| conclude(records, ApiUse::default()).retry;
+        assert!(retry(&[failed("GitHubUnavailable")]));
+        assert!(retry(&[failed("NotFound"), failed("GitHubUnavailable")]));
+        assert!(!retry(&[failed("NotFound"), failed("NotFound")]));
+        assert!(!retry(&[record(RepositoryPhase::Succeeded, 0), failed("GitHubUnavailable")]));
+        assert!(!Conclusion::failed(Reason::Unauthorized, "", ApiUse::default()).retry);
     }
 
     #[test]

@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::Rules;
 use super::rules::sorted;
+use crate::github::BadItem;
 use crate::github::model::{Issue, Label, Repository, User};
-use crate::store::{Assignee, IssueRow, PullRow, RepositoryRow};
+use crate::store::{Assignee, IssueRow, PullRow, RepositoryRow, SetAside};
 
 /// The row of a tracked repository.
 pub(super) fn repository(it: Repository) -> RepositoryRow {
@@ -106,6 +107,15 @@ pub(super) fn pull(it: Issue, repository_id: i64) -> PullRow {
         updated_at: it.updated_at,
         closed_at: it.closed_at,
         merged_at,
+    }
+}
+
+/// An item that is set aside, under its number, or under what else it is known by.
+impl From<BadItem> for SetAside {
+    fn from(bad: BadItem) -> Self {
+        let number = bad.number.map(|number| number.to_string());
+        let item_key = number.or_else(|| bad.id.map(|id| format!("id {id}")));
+        Self { item_key, error: bad.error, raw: bad.raw }
     }
 }
 

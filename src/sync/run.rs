@@ -1,36 +1,63 @@
 //! A run: repositories in parallel, each on its own.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures::StreamExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::Rules;
-use super::issues::{self, Tally};
-use super::rows;
+use super::discovery::{self, Discovery};
+use super::pass::Tally;
+use super::repository::{Identity, identify};
+use super::{Rules, Tracked, Wanted, issues, rows};
 use crate::api::{Progress, RepoName, RepositoryPhase, cut};
-use crate::github::model::Repository;
-use crate::github::{self, Body, Source, decode_one};
+use crate::github::model::Issue;
+use crate::github::{self, Source};
 use crate::lease::Tenure;
 use crate::process::clock::Clock;
-use crate::store::{self, RepositoryRecord, SeenPage, Store};
+use crate::store::{self, PageWrite, Reached, RepositoryRecord, Retention, Store, Untrack};
 
 /// All that a run needs. The tenure has been activated.
 pub struct Run {
     pub store: Arc<dyn Store>,
     pub source: Source,
     pub tenure: Tenure,
+    /// The uid of the request.
+    pub request: String,
     pub rules: Rules,
-    pub repositories: Vec<RepoName>,
+    pub tracked: Tracked,
+    pub wanted: Wanted,
+    pub discovery: Arc<Discovery>,
+    pub retention: Retention,
     /// How many repositories are read at once.
     pub parallel: usize,
-    /// Ignore cursors and ETags.
+    /// Ignore cursors and ETags, and believe that many issues have vanished.
     pub full: bool,
+    /// Change nothing, and count what would be changed. The store sees to it, as its record of the
+    /// run says the same.
+    pub dry: bool,
+    /// Set right what was stored with labels that do not fit the state.
+    pub reconcile: bool,
     pub clock: Clock,
     /// Cancelled when the run must stop without an end of its own.
     pub stop: CancellationToken,
     pub progress: watch::Sender<Progress>,
+}
+
+/// What a run has done.
+#[derive(Debug, Default)]
+pub struct Achieved {
+    /// What came of each repository, by name.
+    pub records: Vec<RepositoryRecord>,
+    pub renamed: Vec<Renamed>,
+}
+
+/// A repository that has another name than when it was last read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renamed {
+    pub from: String,
+    pub to: String,
 }
 
 /// Why a run has no result.
@@ -51,6 +78,11 @@ pub enum Broken {
 pub(super) enum Failure {
     GitHub(github::Error),
     Store(store::Error),
+    /// Too many issues have vanished to be believed.
+    Suspect {
+        vanished: usize,
+        open: i64,
+    },
     Stopped,
 }
 
@@ -63,6 +95,58 @@ impl From<github::Error> for Failure {
 impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         Self::Store(error)
+    }
+}
+
+/// A repository that is being read.
+pub(super) struct Subject<'a> {
+    pub(super) run: &'a Run,
+    pub(super) source: Source,
+    pub(super) id: i64,
+    /// Its name as GitHub spells it.
+    pub(super) name: RepoName,
+    pub(super) archived: bool,
+}
+
+impl Subject<'_> {
+    /// A page of this repository with nothing on it yet.
+    /// Whose ETags are of use here: those of the same token, of rows that the same rules have made.
+    pub(super) fn identity(&self) -> String {
+        format!("{} {}", self.source.identity(), self.run.rules.fingerprint())
+    }
+
+    pub(super) fn page(&self, resource: &'static str, reached: Reached) -> PageWrite {
+        PageWrite {
+            repository_id: self.id,
+            resource,
+            at: self.run.clock.now(),
+            issues: Vec::new(),
+            pulls: Vec::new(),
+            set_aside: Vec::new(),
+            seen: None,
+            reached,
+        }
+    }
+
+    /// Puts the items onto the page, as the rules make them.
+    pub(super) async fn add(&self, items: Vec<Issue>, page: &mut PageWrite) -> Result<(), Failure> {
+        let rules = &self.run.rules;
+        let stored: HashMap<i64, Vec<String>> = if rules.keep_any() {
+            let numbers: Vec<i64> = items.iter().map(|item| item.number).collect();
+            self.run.store.labels(self.id, &numbers).await?.into_iter().collect()
+        } else {
+            HashMap::new()
+        };
+        let none = Vec::new();
+        for item in items {
+            if item.pull_request.is_some() {
+                page.pulls.push(rows::pull(item, self.id));
+            } else {
+                let stored = stored.get(&item.number).unwrap_or(&none);
+                page.issues.push(rows::issue(item, self.id, rules, stored));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -86,75 +170,156 @@ impl Run {
         let items = i64::try_from(items).unwrap_or(i64::MAX);
         self.progress.send_modify(|progress| progress.items_fetched += items);
     }
+
+    /// Tells whoever watches for it that the store has taken something.
+    pub(super) fn stored(&self) {
+        self.progress.send_modify(|_| ());
+    }
+
+    /// How the failure ends the run, if it is not only that repository's.
+    fn broken(&self, failure: Failure) -> Result<Failure, Broken> {
+        match failure {
+            Failure::Stopped if self.tenure.lost().is_cancelled() => Err(Broken::Superseded),
+            Failure::Stopped => Err(Broken::Stopped),
+            Failure::Store(error) => Err(Broken::from(error)),
+            Failure::GitHub(error @ github::Error::Unauthorized { .. }) => {
+                Err(Broken::Unauthorized(error))
+            }
+            other => Ok(other),
+        }
+    }
 }
 
 /// Reads and stores all repositories of the run, and says what came of each.
-pub async fn run(run: &Run) -> Result<Vec<RepositoryRecord>, Broken> {
-    let total = run.repositories.len();
+///
+/// # Errors
+///
+/// Of what is committed by then nothing is lost.
+pub async fn run(run: &Run) -> Result<Achieved, Broken> {
+    let mut achieved = Achieved::default();
+    let names = discover(run, &mut achieved.records).await?;
+    let found_all = achieved.records.is_empty();
+    let total = names.len();
     run.progress.send_modify(|progress| {
         progress.repositories_total = i64::try_from(total).unwrap_or(i64::MAX);
         progress.summary = format!("0/{total}");
     });
-    let mut records = Vec::with_capacity(total);
-    let mut going = futures::stream::iter(run.repositories.clone())
+    let mut going = futures::stream::iter(names.clone())
         .map(async |name| one(run, &name).await)
         .buffer_unordered(run.parallel.max(1));
-    while let Some(record) = going.next().await {
-        records.push(record?);
+    while let Some(done) = going.next().await {
+        let (record, renamed) = done?;
+        achieved.records.push(record);
+        achieved.renamed.extend(renamed);
         run.progress.send_modify(|progress| {
             progress.repositories_done += 1;
             progress.summary = format!("{}/{total}", progress.repositories_done);
         });
     }
-    records.sort_by(|a: &RepositoryRecord, b| a.name.cmp(&b.name));
-    Ok(records)
+    achieved.records.sort_by(|a: &RepositoryRecord, b| a.name.cmp(&b.name));
+    if run.wanted.all && found_all {
+        let names = names.iter().map(RepoName::key).collect();
+        let ids = achieved.records.iter().filter_map(|record| record.repository_id).collect();
+        run.store.untrack(&run.tenure, &Untrack::AllBut { names, ids }).await?;
+    }
+    run.store.prune(&run.tenure, &run.retention, run.clock.now()).await?;
+    Ok(achieved)
+}
+
+/// All repositories that are meant. An owner whose list cannot be read is a record of its own.
+async fn discover(
+    run: &Run,
+    records: &mut Vec<RepositoryRecord>,
+) -> Result<BTreeSet<RepoName>, Broken> {
+    let mut names = run.wanted.names.clone();
+    for owner in &run.wanted.owners {
+        let started_at = run.clock.now();
+        match discovery::find(run, &run.source.for_owner(owner), owner).await {
+            Ok(found) => names.extend(found),
+            Err(failure) => {
+                let failure = run.broken(failure)?;
+                let record = record(run, format!("{owner}/*"), started_at, Some(failure));
+                run.store.put_outcome(&run.tenure, &record).await?;
+                records.push(record);
+            }
+        }
+    }
+    Ok(names)
 }
 
 /// One repository, with whatever came of it.
-async fn one(run: &Run, name: &RepoName) -> Result<RepositoryRecord, Broken> {
+async fn one(run: &Run, name: &RepoName) -> Result<(RepositoryRecord, Option<Renamed>), Broken> {
     run.progress.send_modify(|progress| progress.current = Some(name.to_string()));
     let started_at = run.clock.now();
     let mut tally = Tally::default();
-    let mut repository_id = None;
+    let (mut id, mut renamed) = (None, None);
     let done = async {
-        let id = identify(run, name).await?;
-        repository_id = Some(id);
-        issues::sync(run, name, id, &mut tally).await
+        let source = run.source.for_owner(name.owner());
+        let identity = identify(run, &source, name).await?;
+        id = Some(identity.id);
+        renamed = identity.renamed;
+        let Identity { id, name, archived, .. } = identity;
+        let subject = Subject { run, source, id, name, archived };
+        issues::sync(&subject, &mut tally).await
     };
-    let error = match done.await {
+    let failure = match done.await {
         Ok(()) => None,
-        Err(Failure::Stopped) if run.tenure.lost().is_cancelled() => {
-            return Err(Broken::Superseded);
-        }
-        Err(Failure::Stopped) => return Err(Broken::Stopped),
-        Err(Failure::Store(store::Error::Superseded { .. })) => return Err(Broken::Superseded),
-        Err(Failure::Store(error)) => return Err(Broken::Store(error)),
-        Err(Failure::GitHub(error @ github::Error::Unauthorized { .. })) => {
-            return Err(Broken::Unauthorized(error));
-        }
-        Err(Failure::GitHub(error)) => Some(error),
+        Err(failure) => Some(run.broken(failure)?),
     };
-    if repository_id.is_none() {
+    if id.is_none() {
         // The old row is the one that must say that it could not be read.
-        repository_id = run.store.repository_id(name.as_str()).await.map_err(Broken::from)?;
-    }
-    if let Some(error) = &error {
-        tracing::warn!(repo.name = %name, %error, "the repository was not read");
+        id = run.store.repository_id(name.as_str()).await?;
     }
     let record = RepositoryRecord {
-        name: name.to_string(),
-        repository_id,
-        phase: if error.is_none() { RepositoryPhase::Succeeded } else { RepositoryPhase::Failed },
-        reason: error.as_ref().map(|error| error.reason().to_owned()),
-        complete: error.is_none(),
-        error: error.map(|error| cut(&error.to_string()).to_owned()),
+        repository_id: id,
         pages: tally.pages,
         counts: tally.counts,
+        ..record(run, name.to_string(), started_at, failure)
+    };
+    run.store.put_outcome(&run.tenure, &record).await?;
+    run.stored();
+    Ok((record, renamed))
+}
+
+/// A record of something that went well, or failed, with nothing counted yet.
+fn record(
+    run: &Run,
+    name: String,
+    started_at: chrono::DateTime<chrono::Utc>,
+    failure: Option<Failure>,
+) -> RepositoryRecord {
+    let (phase, reason, error) = match failure {
+        None => (RepositoryPhase::Succeeded, None, None),
+        Some(Failure::Suspect { vanished, open }) => {
+            let text = format!(
+                "{vanished} of {open} open issues answer with 404, too many to be true: none was \
+                 removed; if it is true, create a request with full: true"
+            );
+            (RepositoryPhase::Suspect, Some("TooManyRemovals"), Some(text))
+        }
+        Some(Failure::GitHub(error)) => {
+            (RepositoryPhase::Failed, Some(error.reason()), Some(error.to_string()))
+        }
+        Some(Failure::Store(error)) => {
+            (RepositoryPhase::Failed, Some("StoreUnavailable"), Some(store::chain(&error)))
+        }
+        Some(Failure::Stopped) => (RepositoryPhase::Skipped, Some("Stopped"), None),
+    };
+    if let Some(error) = &error {
+        tracing::warn!(repo.name = name, error, "the repository was not read");
+    }
+    RepositoryRecord {
+        name,
+        repository_id: None,
+        phase,
+        reason: reason.map(str::to_owned),
+        complete: error.is_none(),
+        error: error.as_deref().map(|error| cut(error).to_owned()),
+        pages: 0,
+        counts: store::Counts::default(),
         started_at,
         completed_at: run.clock.now(),
-    };
-    run.store.put_outcome(&run.tenure, &record).await.map_err(Broken::from)?;
-    Ok(record)
+    }
 }
 
 impl From<store::Error> for Broken {
@@ -164,41 +329,4 @@ impl From<store::Error> for Broken {
             other => Self::Store(other),
         }
     }
-}
-
-/// Reads the repository itself and stores its row. Its numeric id is what everything hangs on.
-async fn identify(run: &Run, name: &RepoName) -> Result<i64, Failure> {
-    let path = format!("/repos/{name}");
-    let url = run.source.url(&path);
-    let identity = run.source.identity();
-    let seen = match run.full {
-        true => None,
-        false => run.store.seen_page(&url, identity).await?,
-    };
-    let etag = seen.as_ref().map(|seen| seen.etag.as_str());
-    let answer = run.until_stopped(run.source.get(&path, etag)).await??;
-    let body = match (answer.body, seen.as_ref().and_then(|seen| seen.numbers.first())) {
-        (Body::Unchanged, Some(id)) => return Ok(*id),
-        (Body::Unchanged, None) => bytes::Bytes::new(),
-        (Body::Json(body), _) => body,
-    };
-    let mut nuls = 0;
-    let repository: Repository = std::str::from_utf8(&body)
-        .map_err(|error| error.to_string())
-        .and_then(|text| decode_one(text, &mut nuls))
-        .map_err(|problem| github::Error::Unreadable {
-            what: path,
-            expected: "a repository",
-            problem,
-        })?;
-    let row = rows::repository(repository);
-    let seen = answer.etag.map(|etag| SeenPage {
-        url,
-        identity: identity.to_owned(),
-        etag,
-        next_url: None,
-        numbers: vec![row.id],
-    });
-    run.store.put_repository(&run.tenure, &row, seen.as_ref()).await?;
-    Ok(row.id)
 }

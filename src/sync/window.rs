@@ -1,11 +1,19 @@
-//! Which lists are read, from where, and how far back. Pure.
+//! Which lists are read, from where, how far back, and in pages of which size. Pure.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::api::RepoName;
+use crate::store::Resume;
 
 /// How far before the cursor a list is read again: GitHub's replicas lag, and clocks differ.
 const OVERLAP: TimeDelta = TimeDelta::minutes(10);
+
+/// After so long a pass that was cut short begins anew: what it has read is too old by then.
+const RESUME_WITHIN: TimeDelta = TimeDelta::hours(1);
+
+/// How many items are asked for on a page. A page that is too much for GitHub is asked for in the
+/// next smaller size.
+pub(super) const SIZES: [u8; 5] = [100, 50, 25, 12, 10];
 
 /// A list of issues, as cursors, ETags and quarantine name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,20 +42,33 @@ impl IssueList {
     /// By creation, ascending: an item that changes while pages are read does not move. Without a
     /// cursor there is no `since`, because GitHub answers an epoch with nothing.
     #[must_use]
-    pub(super) fn first_page(self, name: &RepoName, cursor: Option<DateTime<Utc>>) -> String {
+    pub(super) fn first_page(
+        self,
+        name: &RepoName,
+        since: Option<DateTime<Utc>>,
+        size: u8,
+    ) -> String {
         let state = match self {
             Self::Open => "open",
             Self::Closed => "closed",
         };
-        let path =
-            format!("/repos/{name}/issues?state={state}&sort=created&direction=asc&per_page=100");
-        match cursor.filter(|_| self.has_cursor()) {
+        let path = format!(
+            "/repos/{name}/issues?state={state}&sort=created&direction=asc&per_page={size}"
+        );
+        match since.filter(|_| self.has_cursor()) {
             Some(cursor) => {
                 format!("{path}&since={}", (cursor - OVERLAP).format("%Y-%m-%dT%H:%M:%SZ"))
             }
             None => path,
         }
     }
+}
+
+/// Whether a pass of this key may go on where one was cut short: the same pass, not long ago.
+#[must_use]
+pub(super) fn may_resume(resume: &Resume, pass: &str, now: DateTime<Utc>) -> bool {
+    let age = now - resume.at;
+    resume.pass == pass && age < RESUME_WITHIN && age > -RESUME_WITHIN
 }
 
 #[cfg(test)]
@@ -59,7 +80,7 @@ mod tests {
         let name: RepoName = "acme/widgets".parse().unwrap();
         let cursor = DateTime::from_timestamp(1_767_312_000, 0);
         let common = "&sort=created&direction=asc&per_page=100";
-        let page = |list: IssueList, cursor| list.first_page(&name, cursor);
+        let page = |list: IssueList, cursor| list.first_page(&name, cursor, 100);
         assert_eq!(
             page(IssueList::Closed, cursor),
             format!("/repos/acme/widgets/issues?state=closed{common}&since=2026-01-01T23:50:00Z")
@@ -72,5 +93,22 @@ mod tests {
             page(IssueList::Open, cursor),
             format!("/repos/acme/widgets/issues?state=open{common}")
         );
+    }
+
+    #[test]
+    fn only_the_same_pass_goes_on_and_only_within_an_hour() {
+        let now = DateTime::from_timestamp(1_767_312_000, 0).unwrap();
+        let resume = |minutes: i64| Resume {
+            pass: "a".into(),
+            next_url: "b".into(),
+            at: now - TimeDelta::minutes(minutes),
+            began_at: now,
+            changed: false,
+        };
+        let rows = [(0, "a", true), (59, "a", true), (60, "a", false), (5, "b", false)];
+        for (minutes, pass, expected) in rows {
+            assert_eq!(may_resume(&resume(minutes), pass, now), expected, "{minutes} {pass}");
+        }
+        assert!(!may_resume(&resume(-61), "a", now), "a clock that was set back by hours");
     }
 }

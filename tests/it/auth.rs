@@ -11,7 +11,8 @@ use http::StatusCode;
 use secrecy::SecretString;
 use singletrack::api::{Phase, RepositoryPhase};
 use singletrack::github::{
-    Access, App, AppKey, BaseUrl, Credentials, Error, Network, ReadCredentials, Source,
+    Access, App, AppKey, BaseUrl, Credentials, DEFAULT_FLOOR, Error, Network, ReadCredentials,
+    Source,
 };
 use singletrack::process::clock::Clock;
 use singletrack::sync::Broken;
@@ -49,7 +50,8 @@ pub(crate) fn app(key: &str, installation: Option<u64>) -> Credentials {
 }
 
 pub(crate) fn access(base: &str, credentials: ReadCredentials) -> Access {
-    Access { base: BaseUrl::parse(base, false).unwrap(), credentials, network: Network::default() }
+    let base = BaseUrl::parse(base, false).unwrap();
+    Access { base, credentials, network: Network::default(), quota_floor: DEFAULT_FLOOR }
 }
 
 fn app_access(github: &StandIn, key: &str, installation: Option<u64>) -> Access {
@@ -280,7 +282,8 @@ async fn a_token_file_that_changes_while_a_run_goes_on_is_read_when_the_old_toke
         gate.open();
     };
     let run = sync_as(&github, &store, &access, &clock);
-    let (run, ()) = awaited("the run", async { tokio::join!(run, change) }).await;
+    let both = Box::pin(async { tokio::join!(run, change) });
+    let (run, ()) = awaited("the run", both).await;
     let run = run.unwrap().0;
     assert_eq!((run.phase, run.result.created), (Phase::Succeeded, 450));
     assert_eq!(statuses(&github).iter().filter(|status| **status == 401).count(), 1);

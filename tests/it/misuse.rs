@@ -63,7 +63,11 @@ async fn a_database_that_cannot_be_opened_keeps_the_request_and_recovers() {
     let missing = folder.path().join("later");
     let operator = operator(&space, &github, &missing).log_in(folder.path()).start();
     space.manual("patient").await;
-    operator.ready_when(|status, text| status == 503 && text.contains("store: the database")).await;
+    operator
+        .ready_when(|status, text| {
+            status == 503 && text.contains("store: StoreUnavailable: the database")
+        })
+        .await;
     let waiting = space
         .request_when("patient", "waits for the store", |request| {
             let status = request.status.as_ref();

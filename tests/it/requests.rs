@@ -230,7 +230,7 @@ async fn an_operator_that_is_told_to_stop_queues_its_request_and_frees_the_lock(
     assert!(first.terminate().await.success());
     let status = space.get("long").await.status.unwrap();
     assert_eq!(status.phase, Phase::Queued);
-    assert_eq!(status.reason.as_deref(), Some("Interrupted"));
+    assert_eq!(status.reason.as_deref(), Some("OperatorStopped"));
     assert_eq!(status.attempts, Some(0), "the attempt is not counted");
     assert_eq!(holder(&space.leases().get("singletrack").await.unwrap()), "");
     gate.open();

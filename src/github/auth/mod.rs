@@ -98,6 +98,17 @@ impl Auth {
         }
     }
 
+    /// Whose quota the question counts against: each installation has one, and so has the App.
+    pub(super) fn quota_of(&self, question: &Question<'_>) -> String {
+        match (self.credentials(), question.by) {
+            (Credentials::App(_), By::App) => "app".to_owned(),
+            (Credentials::App(App { installation: None, .. }), By::Token) => {
+                format!("owner {}", question.owner.unwrap_or_default().to_ascii_lowercase())
+            }
+            (Credentials::App(_) | Credentials::Token(_), _) => "token".to_owned(),
+        }
+    }
+
     /// Replaces what GitHub has refused. Whether there is something to replace it with.
     pub(super) async fn replace(&self, refused: &Signed) -> bool {
         match &refused.slot {
@@ -181,7 +192,7 @@ async fn find(source: &Source, owner: &str, asked: &str) -> Result<u64, Error> {
 
 /// Asks as the App. `None`: there is no such thing.
 async fn ask(source: &Source, method: Method, path: &str) -> Result<Option<bytes::Bytes>, Error> {
-    let question = Question { method, path, etag: None, by: By::App, owner: None };
+    let question = Question { method, path, etag: None, body: None, by: By::App, owner: None };
     // On the heap, since this is asked in the middle of another question.
     match Box::pin(source.follow(question)).await {
         Ok(answer) => Ok(Some(answer.into_json())),

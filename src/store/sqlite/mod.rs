@@ -1,28 +1,34 @@
 //! SQLite: one file, one writer at a time, readers beside it (WAL).
 
+mod care;
+mod fenced;
 mod pages;
 mod runs;
+mod upkeep;
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Column, Row, Sqlite as Db, Transaction};
+use sqlx::{AssertSqlSafe, Sqlite as Db, Transaction};
 
 use super::row::to_seconds;
 use super::table::{REPOSITORIES, Table};
 use super::{
-    Activation, Counts, Error, NewRun, PageWrite, RepositoryRecord, RepositoryRow, RunEnd,
-    RunRecord, SeenPage, Store,
+    Activation, Counts, Cursor, Error, Missing, NewRun, PageWrite, Removal, RepositoryRecord,
+    RepositoryRow, Retention, RunEnd, RunRecord, SeenPage, Store, Untrack,
 };
 use crate::api::Micros;
 use crate::lease::{RunNumber, Tenure};
+use fenced::Fenced;
+
+pub use care::{Answer, Inspection, as_text};
 
 static MIGRATIONS: Migrator = {
     let mut migrator = sqlx::migrate!("src/store/sqlite/migrations");
@@ -40,6 +46,8 @@ pub struct Sqlite {
     /// One connection, so that this process' own writers wait in line and not for the file.
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Whose it was when it was prepared or handed over here.
+    owner: Arc<Mutex<Option<String>>>,
 }
 
 impl Sqlite {
@@ -59,28 +67,24 @@ impl Sqlite {
                 .acquire_timeout(Duration::from_secs(60))
                 .connect_lazy_with(options.clone())
         };
-        Self { writer: pool(1), readers: pool(4) }
+        Self { writer: pool(1), readers: pool(4), owner: Arc::default() }
     }
 
     /// The store in the file at `path`, for questions only.
     pub fn read_only(path: &Path) -> Self {
-        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .busy_timeout(Duration::from_secs(30))
+            .pragma("query_only", "ON");
         let pool = || SqlitePoolOptions::new().connect_lazy_with(options.clone());
-        Self { writer: pool(), readers: pool() }
+        Self { writer: pool(), readers: pool(), owner: Arc::default() }
     }
 
     /// Answers a question in SQL: the names of the columns, and the rows as texts.
     pub async fn query(&self, sql: &str) -> Result<(Vec<String>, Vec<Vec<String>>), Error> {
-        let failed = |source| Error::of("answer a question", source);
-        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.readers).await;
-        let rows = rows.map_err(failed)?;
-        let columns = rows.first().map(|row| row.columns().iter().map(|c| c.name().to_owned()));
-        let columns = columns.map(Iterator::collect).unwrap_or_default();
-        let text = |row: &SqliteRow, at| {
-            row.try_get_unchecked::<Option<String>, _>(at).map(Option::unwrap_or_default)
-        };
-        let cells = |row: &SqliteRow| (0..row.len()).map(|at| text(row, at)).collect();
-        let rows = rows.iter().map(cells).collect::<Result<_, sqlx::Error>>().map_err(failed)?;
+        let care::Answer { columns, rows } = self.ask(sql).await?;
+        let rows = rows.iter().map(|row| row.iter().map(care::as_text).collect()).collect();
         Ok((columns, rows))
     }
 
@@ -90,28 +94,15 @@ impl Sqlite {
         self.writer.close().await;
     }
 
+    /// Takes note of whose it is.
+    fn belongs_to(&self, owner: &str) {
+        let mut known = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(owner.to_owned());
+    }
+
     /// A transaction that may write. It waits for the writer before it, at most 30 seconds.
     async fn begin(&self, doing: &'static str) -> Result<Transaction<'static, Db>, Error> {
         self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|source| Error::of(doing, source))
-    }
-
-    /// A transaction of the run that `tenure` belongs to, if its writes still count.
-    async fn begin_fenced(
-        &self,
-        tenure: &Tenure,
-        doing: &'static str,
-    ) -> Result<Transaction<'static, Db>, Error> {
-        let mut tx = self.begin(doing).await?;
-        let (active, holder): (i64, String) =
-            sqlx::query_as("SELECT active, holder FROM sync_fence")
-                .fetch_one(&mut *tx)
-                .await
-                .map_err(|source| Error::of(doing, source))?;
-        if active == tenure.number().0 && holder == tenure.holder().as_str() {
-            Ok(tx)
-        } else {
-            Err(Error::Superseded { number: tenure.number(), active: RunNumber(active) })
-        }
     }
 }
 
@@ -136,17 +127,19 @@ impl Store for Sqlite {
             .await
             .map_err(failed)?;
         match found {
-            Some(found) if found == owner => Ok(()),
-            Some(owner) => Err(Error::InUse { owner }),
+            Some(found) if found == owner => {}
+            Some(owner) => return Err(Error::InUse { owner }),
             None => {
                 sqlx::query("INSERT INTO sync_store (owner) VALUES (?1)")
                     .bind(owner)
                     .execute(&mut *tx)
                     .await
                     .map_err(failed)?;
-                tx.commit().await.map_err(failed)
+                tx.commit().await.map_err(failed)?;
             }
         }
+        self.belongs_to(owner);
+        Ok(())
     }
 
     async fn newest(&self) -> Result<RunNumber, Error> {
@@ -185,8 +178,12 @@ impl Store for Sqlite {
         runs::finish(self, tenure, end).await
     }
 
-    async fn ended_run(&self, request_uid: &str) -> Result<Option<RunRecord>, Error> {
-        runs::ended_run(&self.readers, request_uid).await
+    async fn run_of(&self, request_uid: &str) -> Result<Option<RunRecord>, Error> {
+        runs::run_of(&self.readers, request_uid).await
+    }
+
+    async fn answer_of(&self, request_uid: &str) -> Result<Option<RunRecord>, Error> {
+        runs::answer_of(&self.readers, request_uid).await
     }
 
     async fn history(&self, limit: u32) -> Result<Vec<RunRecord>, Error> {
@@ -200,12 +197,12 @@ impl Store for Sqlite {
         seen: Option<&SeenPage>,
     ) -> Result<(), Error> {
         let doing = "write a repository";
-        let mut tx = self.begin_fenced(tenure, doing).await?;
+        let mut tx = Fenced::begin(self, tenure, doing).await?;
         upsert(&mut tx, &REPOSITORIES, std::slice::from_ref(row), tenure, doing).await?;
         if let Some(seen) = seen {
             pages::put_seen(&mut tx, seen).await?;
         }
-        tx.commit().await.map_err(|source| Error::of(doing, source))
+        tx.commit_data().await
     }
 
     async fn repository_id(&self, full_name: &str) -> Result<Option<i64>, Error> {
@@ -217,6 +214,14 @@ impl Store for Sqlite {
         .fetch_optional(&self.readers)
         .await
         .map_err(|source| Error::of("look for a repository", source))
+    }
+
+    async fn repositories_named(&self, full_name: &str) -> Result<Vec<i64>, Error> {
+        upkeep::repositories_named(&self.readers, full_name).await
+    }
+
+    async fn repository(&self, id: i64) -> Result<Option<RepositoryRow>, Error> {
+        upkeep::repository(&self.readers, id).await
     }
 
     async fn labels(
@@ -239,20 +244,52 @@ impl Store for Sqlite {
         &self,
         repository_id: i64,
         resource: &str,
-    ) -> Result<Option<DateTime<Utc>>, Error> {
-        let since: Option<Option<DateTime<Utc>>> = sqlx::query_scalar(
-            "SELECT since FROM sync_cursors WHERE repository_id = ?1 AND resource = ?2",
-        )
-        .bind(repository_id)
-        .bind(resource)
-        .fetch_optional(&self.readers)
-        .await
-        .map_err(|source| Error::of("read a cursor", source))?;
-        Ok(since.flatten())
+        source: &str,
+    ) -> Result<Cursor, Error> {
+        pages::cursor(&self.readers, repository_id, resource, source).await
+    }
+
+    async fn missing(&self, repository_id: i64, met: &[i64]) -> Result<Missing, Error> {
+        upkeep::missing(&self.readers, repository_id, met).await
+    }
+
+    async fn unfit(&self, repository_id: i64, done: &str) -> Result<Vec<(i64, bool)>, Error> {
+        upkeep::unfit(&self.readers, repository_id, done).await
+    }
+
+    async fn set_aside(&self, repository_id: i64, kind: &str) -> Result<Vec<String>, Error> {
+        upkeep::set_aside(&self.readers, repository_id, kind).await
+    }
+
+    async fn remove(
+        &self,
+        tenure: &Tenure,
+        repository_id: i64,
+        removals: &[Removal],
+        at: DateTime<Utc>,
+    ) -> Result<i64, Error> {
+        upkeep::remove(self, tenure, repository_id, removals, at).await
+    }
+
+    async fn untrack(&self, tenure: &Tenure, which: &Untrack) -> Result<(), Error> {
+        upkeep::untrack(self, tenure, which).await
+    }
+
+    async fn prune(
+        &self,
+        tenure: &Tenure,
+        retention: &Retention,
+        now: DateTime<Utc>,
+    ) -> Result<i64, Error> {
+        upkeep::prune(self, tenure, retention, now).await
     }
 
     async fn put_outcome(&self, tenure: &Tenure, record: &RepositoryRecord) -> Result<(), Error> {
         runs::put_outcome(self, tenure, record).await
+    }
+
+    async fn adopt(&self, owner: &str) -> Result<Option<String>, Error> {
+        care::adopt(self, owner).await
     }
 }
 

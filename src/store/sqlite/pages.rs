@@ -1,12 +1,16 @@
 //! Pages of lists: rows, items set aside, ETag and cursor, in one transaction.
 
-use sqlx::{Sqlite as Db, SqlitePool, Transaction};
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, SqlitePool};
 
+use super::fenced::Fenced;
 use super::{Sqlite, micros, upsert};
 use crate::lease::Tenure;
 use crate::process::clock::Clock;
 use crate::store::table::{ISSUES, PULLS_FROM_ISSUES};
-use crate::store::{Completion, Counts, Error, PageWrite, SeenPage, SetAside};
+use crate::store::{
+    Completion, Counts, Cursor, Error, PageWrite, Reached, Resume, SeenPage, SetAside,
+};
 
 const WRITE: &str = "write a page";
 
@@ -15,9 +19,14 @@ pub(super) async fn put(
     tenure: &Tenure,
     page: &PageWrite,
 ) -> Result<Counts, Error> {
-    let mut tx = store.begin_fenced(tenure, WRITE).await?;
+    let mut tx = Fenced::begin(store, tenure, WRITE).await?;
+    if tx.is_dry() {
+        stand_in_for_repository(&mut tx, page).await?;
+    }
+    free_ids(&mut tx, page).await?;
     let mut counts = upsert(&mut tx, &ISSUES, &page.issues, tenure, WRITE).await?;
     counts += upsert(&mut tx, &PULLS_FROM_ISSUES, &page.pulls, tenure, WRITE).await?;
+    heal(&mut tx, page).await?;
     for item in &page.set_aside {
         put_aside(&mut tx, tenure, page, item).await?;
         counts.quarantined += 1;
@@ -25,21 +34,84 @@ pub(super) async fn put(
     if let Some(seen) = &page.seen {
         put_seen(&mut tx, seen).await?;
     }
-    if let Some(completion) = &page.completes {
-        complete(&mut tx, page, *completion, counts.changed()).await?;
+    match &page.reached {
+        Reached::Nothing => {}
+        Reached::Page(resume) => reach(&mut tx, page, resume, counts.changed()).await?,
+        Reached::End(completion) => complete(&mut tx, page, completion, counts.changed()).await?,
     }
-    tx.commit().await.map_err(failed)?;
+    tx.commit_data().await?;
     Ok(counts)
 }
 
+/// A dry run has not written the repository's row, on which the others stand.
+async fn stand_in_for_repository(tx: &mut Fenced, page: &PageWrite) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO repositories (id, owner, name, full_name, tracked, stored_at, stored_by) \
+         VALUES (?1, '', '', '', 0, '', 0) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(page.repository_id)
+    .execute(&mut ***tx)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}
+
+/// An issue that has come from another repository with the id that it had there: its old row keeps
+/// everything but the id.
+async fn free_ids(tx: &mut Fenced, page: &PageWrite) -> Result<(), Error> {
+    let ids: Vec<i64> = page.issues.iter().filter_map(|issue| issue.id).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE issues SET id = NULL WHERE repository_id <> ?1 \
+         AND id IN (SELECT value FROM json_each(?2))",
+    )
+    .bind(page.repository_id)
+    .bind(sqlx::types::Json(ids))
+    .execute(&mut ***tx)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}
+
+/// What quarantine calls the items of a list: an item is the same in each list of its kind.
+fn kind(resource: &str) -> &str {
+    resource.split('.').next().unwrap_or(resource)
+}
+
+/// Items that were set aside once and are fine now leave the quarantine.
+async fn heal(tx: &mut Fenced, page: &PageWrite) -> Result<(), Error> {
+    let issues = page.issues.iter().map(|issue| issue.number);
+    let numbers: Vec<String> = issues
+        .chain(page.pulls.iter().map(|pull| pull.number))
+        .map(|number| number.to_string())
+        .collect();
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "DELETE FROM sync_quarantine WHERE repository_id = ?1 AND resource = ?2 \
+         AND item_key IN (SELECT value FROM json_each(?3))",
+    )
+    .bind(page.repository_id)
+    .bind(kind(page.resource))
+    .bind(sqlx::types::Json(numbers))
+    .execute(&mut ***tx)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}
+
 async fn put_aside(
-    tx: &mut Transaction<'static, Db>,
+    tx: &mut Fenced,
     tenure: &Tenure,
     page: &PageWrite,
     item: &SetAside,
 ) -> Result<(), Error> {
     let key = item.item_key.as_deref().unwrap_or(&item.raw);
-    let id = crate::store::fingerprint(&[page.resource, &page.repository_id.to_string(), key]);
+    let kind = kind(page.resource);
+    let id = crate::store::fingerprint(&[kind, &page.repository_id.to_string(), key]);
     // What is nested deeper than the database reads is kept as a text.
     sqlx::query(
         "INSERT INTO sync_quarantine \
@@ -52,21 +124,18 @@ async fn put_aside(
     .bind(id)
     .bind(tenure.number().0)
     .bind(page.repository_id)
-    .bind(page.resource)
+    .bind(kind)
     .bind(&item.item_key)
     .bind(&item.error)
     .bind(&item.raw)
     .bind(micros(page.at))
-    .execute(&mut **tx)
+    .execute(&mut ***tx)
     .await
     .map_err(failed)?;
     Ok(())
 }
 
-pub(super) async fn put_seen(
-    tx: &mut Transaction<'static, Db>,
-    seen: &SeenPage,
-) -> Result<(), Error> {
+pub(super) async fn put_seen(tx: &mut Fenced, seen: &SeenPage) -> Result<(), Error> {
     let numbers = sqlx::types::Json(&seen.numbers);
     sqlx::query(
         "INSERT INTO sync_etags (url, token_identity, etag, next_url, numbers, stored_at) \
@@ -81,7 +150,35 @@ pub(super) async fn put_seen(
     .bind(&seen.next_url)
     .bind(numbers)
     .bind(micros(Clock::default().now()))
-    .execute(&mut **tx)
+    .execute(&mut ***tx)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}
+
+/// Takes note of where the pass may go on.
+async fn reach(
+    tx: &mut Fenced,
+    page: &PageWrite,
+    resume: &Resume,
+    changed: bool,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO sync_cursors \
+         (repository_id, resource, pass, next_url, next_at, began_at, changed) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+         ON CONFLICT (repository_id, resource) DO UPDATE SET pass = excluded.pass, \
+         next_url = excluded.next_url, next_at = excluded.next_at, \
+         began_at = excluded.began_at, changed = excluded.changed",
+    )
+    .bind(page.repository_id)
+    .bind(page.resource)
+    .bind(&resume.pass)
+    .bind(&resume.next_url)
+    .bind(micros(resume.at))
+    .bind(micros(resume.began_at))
+    .bind(resume.changed || changed)
+    .execute(&mut ***tx)
     .await
     .map_err(failed)?;
     Ok(())
@@ -90,27 +187,70 @@ pub(super) async fn put_seen(
 /// Marks the pass as complete. The cursor moves only when the pass has changed a row, so that an
 /// unchanged list keeps its URL and with it its ETag.
 async fn complete(
-    tx: &mut Transaction<'static, Db>,
+    tx: &mut Fenced,
     page: &PageWrite,
-    completion: Completion,
+    completion: &Completion,
     changed: bool,
 ) -> Result<(), Error> {
     let cursor = completion.cursor.filter(|_| completion.changed || changed).map(micros);
+    // A cursor of another GitHub is none.
     sqlx::query(
-        "INSERT INTO sync_cursors (repository_id, resource, since, complete_at) \
-         VALUES (?1, ?2, ?3, ?4) \
+        "INSERT INTO sync_cursors (repository_id, resource, since, complete_at, source) \
+         VALUES (?1, ?2, ?3, ?4, ?5) \
          ON CONFLICT (repository_id, resource) DO UPDATE SET \
-         since = coalesce(excluded.since, since), next_url = NULL, next_at = NULL, \
-         complete_at = excluded.complete_at",
+         since = coalesce(excluded.since, CASE WHEN coalesce(source, ?5) = ?5 THEN since END), \
+         pass = NULL, next_url = NULL, next_at = NULL, began_at = NULL, changed = NULL, \
+         complete_at = excluded.complete_at, source = excluded.source",
     )
     .bind(page.repository_id)
     .bind(page.resource)
     .bind(cursor)
     .bind(micros(page.at))
-    .execute(&mut **tx)
+    .bind(&completion.source)
+    .execute(&mut ***tx)
     .await
     .map_err(failed)?;
     Ok(())
+}
+
+#[derive(FromRow)]
+struct CursorRow {
+    since: Option<DateTime<Utc>>,
+    source: Option<String>,
+    pass: Option<String>,
+    next_url: Option<String>,
+    next_at: Option<DateTime<Utc>>,
+    began_at: Option<DateTime<Utc>>,
+    changed: Option<bool>,
+}
+
+pub(super) async fn cursor(
+    pool: &SqlitePool,
+    repository_id: i64,
+    resource: &str,
+    source: &str,
+) -> Result<Cursor, Error> {
+    let row: Option<CursorRow> = sqlx::query_as(
+        "SELECT since, source, pass, next_url, next_at, began_at, changed FROM sync_cursors \
+         WHERE repository_id = ?1 AND resource = ?2",
+    )
+    .bind(repository_id)
+    .bind(resource)
+    .fetch_optional(pool)
+    .await
+    .map_err(|source| Error::of("read a cursor", source))?;
+    let Some(row) = row else { return Ok(Cursor::default()) };
+    let same = row.source.as_deref().is_none_or(|known| known == source);
+    let resume = || {
+        Some(Resume {
+            pass: row.pass?,
+            next_url: row.next_url?,
+            at: row.next_at?,
+            began_at: row.began_at?,
+            changed: row.changed?,
+        })
+    };
+    Ok(Cursor { since: row.since.filter(|_| same), resume: resume() })
 }
 
 pub(super) async fn labels(

@@ -1,9 +1,12 @@
 //! The run history and the fence.
 
+use std::sync::PoisonError;
+
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row, Sqlite as Db, SqlitePool, Transaction};
 
+use super::fenced::Fenced;
 use super::{Sqlite, micros};
 use crate::api::{ApiUse, RepositoryPhase, RunResult};
 use crate::lease::{RunNumber, Tenure};
@@ -20,6 +23,7 @@ pub(super) async fn activate(
 ) -> Result<Activation, Error> {
     let failed = |source| Error::of(ACTIVATE, source);
     let mut tx = store.begin(ACTIVATE).await?;
+    check_owner(store, &mut tx).await?;
     if let Some(number) = ended_number(&mut tx, &run.uid).await? {
         return Err(Error::HasRun(number));
     }
@@ -41,9 +45,31 @@ pub(super) async fn activate(
     }
     let interrupted = close_unfinished(&mut tx, tenure.number(), run.started_at).await?;
     insert(&mut tx, tenure, run).await?;
+    // What stands there, and not what was asked for: an activation that is repeated keeps its first
+    // list.
+    let coalesced: sqlx::types::Json<Vec<String>> =
+        sqlx::query_scalar("SELECT coalesced FROM sync_runs WHERE run_number = ?1")
+            .bind(tenure.number().0)
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(failed)?;
     exclude(&mut tx, &run.excluded_labels).await?;
     tx.commit().await.map_err(failed)?;
-    Ok(Activation { interrupted })
+    Ok(Activation { interrupted, coalesced: coalesced.0 })
+}
+
+/// A store that was handed over since it was prepared is not ours any more.
+async fn check_owner(store: &Sqlite, tx: &mut Transaction<'static, Db>) -> Result<(), Error> {
+    let ours = store.owner.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let Some(ours) = ours else { return Ok(()) };
+    let found: Option<String> = sqlx::query_scalar("SELECT owner FROM sync_store")
+        .fetch_optional(&mut **tx)
+        .await
+        .map_err(|source| Error::of(ACTIVATE, source))?;
+    match found {
+        Some(found) if found == ours => Ok(()),
+        found => Err(Error::InUse { owner: found.unwrap_or_default() }),
+    }
 }
 
 async fn ended_number(
@@ -52,7 +78,8 @@ async fn ended_number(
 ) -> Result<Option<RunNumber>, Error> {
     let number: Option<i64> = sqlx::query_scalar(
         "SELECT run_number FROM sync_runs \
-         WHERE request_uid = ?1 AND status NOT IN ('running', 'interrupted') LIMIT 1",
+         WHERE request_uid = ?1 AND status NOT IN ('running', 'interrupted') \
+         AND next_attempt_at IS NULL LIMIT 1",
     )
     .bind(uid)
     .fetch_optional(&mut **tx)
@@ -88,7 +115,7 @@ async fn insert(
         "INSERT INTO sync_runs (run_number, type, status, dry_run, request_namespace, \
          request_name, request_uid, coalesced, attempt, holder, takeover_reason, started_at, \
          operator_version) \
-         VALUES (?1, ?2, 'running', ?3, ?4, ?5, ?6, '[]', ?7, ?8, ?9, ?10, ?11) \
+         VALUES (?1, ?2, 'running', ?3, ?4, ?5, ?6, ?12, ?7, ?8, ?9, ?10, ?11) \
          ON CONFLICT (run_number) DO NOTHING",
     )
     .bind(tenure.number().0)
@@ -102,6 +129,7 @@ async fn insert(
     .bind(run.takeover_reason)
     .bind(micros(run.started_at))
     .bind(env!("CARGO_PKG_VERSION"))
+    .bind(sqlx::types::Json(&run.coalesced))
     .execute(&mut **tx)
     .await
     .map_err(|source| Error::of(ACTIVATE, source))?;
@@ -131,13 +159,14 @@ async fn exclude(tx: &mut Transaction<'static, Db>, labels: &[String]) -> Result
 
 pub(super) async fn finish(store: &Sqlite, tenure: &Tenure, end: &RunEnd) -> Result<(), Error> {
     let doing = "record the end of a run";
-    let mut tx = store.begin_fenced(tenure, doing).await?;
+    let mut tx = Fenced::begin(store, tenure, doing).await?;
     let result = &end.result;
     sqlx::query(
         "UPDATE sync_runs SET status = ?2, reason = ?3, message = ?4, completed_at = ?5, \
          repositories = ?6, failed = ?7, created = ?8, updated = ?9, removed = ?10, \
          unchanged = ?11, quarantined = ?12, api_requests = ?13, api_not_modified = ?14, \
-         api_retried = ?15, api_waited_seconds = ?16, api_remaining = ?17 \
+         api_retried = ?15, api_waited_seconds = ?16, api_remaining = ?17, \
+         next_attempt_at = ?18 \
          WHERE run_number = ?1 AND status = 'running'",
     )
     .bind(tenure.number().0)
@@ -157,10 +186,11 @@ pub(super) async fn finish(store: &Sqlite, tenure: &Tenure, end: &RunEnd) -> Res
     .bind(result.api.retried)
     .bind(result.api.waited_seconds)
     .bind(result.api.remaining)
-    .execute(&mut *tx)
+    .bind(end.next_attempt_at.map(micros))
+    .execute(&mut **tx)
     .await
     .map_err(|source| Error::of(doing, source))?;
-    tx.commit().await.map_err(|source| Error::of(doing, source))
+    tx.commit_history().await
 }
 
 pub(super) async fn put_outcome(
@@ -170,7 +200,7 @@ pub(super) async fn put_outcome(
 ) -> Result<(), Error> {
     let doing = "record what came of a repository";
     let failed = |source| Error::of(doing, source);
-    let mut tx = store.begin_fenced(tenure, doing).await?;
+    let mut tx = Fenced::begin(store, tenure, doing).await?;
     sqlx::query(
         "INSERT INTO sync_run_repositories (run_number, repository, repository_id, phase, reason, \
          error, pages, created, updated, removed, unchanged, complete, truncated, started_at, \
@@ -191,35 +221,61 @@ pub(super) async fn put_outcome(
     .bind(record.complete)
     .bind(micros(record.started_at))
     .bind(micros(record.completed_at))
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await
     .map_err(failed)?;
-    // Left alone when it says the same, so that an unchanged repository causes no write.
+    if !tx.is_dry() {
+        put_trouble(&mut tx, record).await?;
+    }
+    tx.commit_history().await
+}
+
+/// Leaves what went wrong in the repository's own row. It is not written when it says the same, so
+/// that an unchanged repository causes no write.
+async fn put_trouble(tx: &mut Fenced, record: &RepositoryRecord) -> Result<(), Error> {
+    let suspect = record.phase == RepositoryPhase::Suspect;
     sqlx::query(
-        "UPDATE repositories SET sync_error = ?2, sync_error_since = CASE WHEN ?2 IS NULL THEN \
-         NULL ELSE coalesce(sync_error_since, ?3) END \
-         WHERE id = ?1 AND sync_error IS NOT ?2",
+        "UPDATE repositories SET sync_error = ?2, \
+         sync_error_since = CASE WHEN ?2 IS NULL THEN NULL ELSE coalesce(sync_error_since, ?3) END, \
+         suspect_since = CASE WHEN ?4 THEN coalesce(suspect_since, ?3) END \
+         WHERE id = ?1 AND (sync_error IS NOT ?2 OR (suspect_since IS NOT NULL) <> ?4)",
     )
     .bind(record.repository_id)
     .bind(&record.error)
     .bind(crate::store::row::to_seconds(record.completed_at))
-    .execute(&mut *tx)
+    .bind(suspect)
+    .execute(&mut ***tx)
     .await
-    .map_err(failed)?;
-    tx.commit().await.map_err(failed)
+    .map_err(|source| Error::of("record what came of a repository", source))?;
+    Ok(())
 }
 
-pub(super) async fn ended_run(pool: &SqlitePool, uid: &str) -> Result<Option<RunRecord>, Error> {
+/// The newest run of the request of this uid.
+pub(super) async fn run_of(pool: &SqlitePool, uid: &str) -> Result<Option<RunRecord>, Error> {
+    let sql = "SELECT * FROM sync_runs WHERE request_uid = ?1 ORDER BY run_number DESC LIMIT 1";
+    one_run(pool, sql, uid).await
+}
+
+/// The newest run that has ended well and has answered the request of this uid too.
+pub(super) async fn answer_of(pool: &SqlitePool, uid: &str) -> Result<Option<RunRecord>, Error> {
+    let sql = "SELECT * FROM sync_runs r WHERE coalesced <> '[]' \
+               AND status IN ('succeeded', 'partial') \
+               AND EXISTS (SELECT 1 FROM json_each(r.coalesced) WHERE value = ?1) \
+               ORDER BY run_number DESC LIMIT 1";
+    one_run(pool, sql, uid).await
+}
+
+async fn one_run(
+    pool: &SqlitePool,
+    sql: &'static str,
+    uid: &str,
+) -> Result<Option<RunRecord>, Error> {
     let doing = "look for the run of a request";
-    let record: Option<RunRecord> = sqlx::query_as(
-        "SELECT * FROM sync_runs \
-         WHERE request_uid = ?1 AND status NOT IN ('running', 'interrupted') \
-         ORDER BY run_number DESC LIMIT 1",
-    )
-    .bind(uid)
-    .fetch_optional(pool)
-    .await
-    .map_err(|source| Error::of(doing, source))?;
+    let record: Option<RunRecord> = sqlx::query_as(sql)
+        .bind(uid)
+        .fetch_optional(pool)
+        .await
+        .map_err(|source| Error::of(doing, source))?;
     let Some(mut record) = record else { return Ok(None) };
     record.repositories = sqlx::query_as(
         "SELECT * FROM sync_run_repositories WHERE run_number = ?1 \
@@ -259,6 +315,10 @@ impl FromRow<'_, SqliteRow> for RunRecord {
             message: row.try_get("message")?,
             started_at: row.try_get("started_at")?,
             completed_at: row.try_get("completed_at")?,
+            next_attempt_at: row.try_get("next_attempt_at")?,
+            committed: row.try_get("committed")?,
+            dry_run: row.try_get("dry_run")?,
+            coalesced: row.try_get::<sqlx::types::Json<Vec<String>>, _>("coalesced")?.0,
             result: RunResult {
                 repositories: number("repositories")?,
                 failed: number("failed")?,

@@ -1,7 +1,9 @@
 //! The contract of a [`Store`], written once and run on each database that there is.
 
+mod life;
 mod pages;
 mod runs;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -13,7 +15,7 @@ use chrono::{DateTime, Utc};
 use singletrack::api::{RepositoryPhase, RunResult};
 use singletrack::lease::{RunNumber, Tenure};
 use singletrack::store::{
-    Completion, Counts, Error, IssueRow, NewRun, PageWrite, PullRow, RepositoryRecord,
+    Completion, Counts, Error, IssueRow, NewRun, PageWrite, PullRow, Reached, RepositoryRecord,
     RepositoryRow, RunEnd, RunState, SeenPage, Sqlite, Store,
 };
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
@@ -104,6 +106,7 @@ on_each_database! {
     runs::a_request_that_has_ended_is_not_activated_again
     runs::an_older_tenure_writes_nothing_after_a_newer_activation
     runs::preparing_again_is_fine_and_another_owner_changes_nothing
+    runs::a_store_that_is_handed_over_keeps_its_rows_and_its_fence
     runs::everything_is_there_after_closing_and_opening
     runs::an_ended_run_is_told_with_its_repositories_failures_first
     runs::an_end_may_be_told_again
@@ -115,9 +118,29 @@ on_each_database! {
     pages::the_cursor_moves_only_if_the_pass_changed_a_row
     pages::a_list_of_issues_leaves_alone_what_pulls_has_told
     pages::eight_tasks_write_through_one_store
+    life::a_failed_attempt_that_is_followed_by_another_is_not_the_end
+    life::a_run_keeps_the_list_of_those_it_answers
+    life::only_a_run_that_has_ended_well_answers_others
+    life::it_is_known_whether_a_run_has_committed_anything
+    life::a_dry_run_counts_and_leaves_only_its_history
+    life::a_store_that_was_given_away_activates_nothing
+    life::old_history_is_deleted_and_nothing_else
+    upkeep::a_pass_that_was_cut_short_leaves_where_it_stopped_until_it_is_complete
+    upkeep::a_cursor_of_another_github_is_none
+    upkeep::what_is_missing_and_what_is_removed
+    upkeep::an_issue_that_comes_from_another_repository_takes_its_id_along
+    upkeep::an_item_that_is_fine_again_leaves_the_quarantine
+    upkeep::labels_that_do_not_fit_the_state_are_found
+    upkeep::what_is_not_tracked_any_more_keeps_its_row
 }
 
 const OWNER: &str = "namespace-uid";
+const SOURCE: &str = "https://api.github.com";
+
+/// Since when the list must be read.
+async fn since(store: &dyn Store, repository_id: i64, resource: &str) -> Option<DateTime<Utc>> {
+    store.cursor(repository_id, resource, SOURCE).await.unwrap().since
+}
 
 async fn prepared(place: &dyn Place) -> Arc<dyn Store> {
     let store = place.open().await;
@@ -143,6 +166,7 @@ fn new_run(uid: &str) -> NewRun {
         attempt: 1,
         takeover_reason: None,
         started_at: at(0),
+        coalesced: Vec::new(),
         excluded_labels: vec!["wontfix".into()],
     }
 }
@@ -156,7 +180,14 @@ async fn active(store: &dyn Store, number: i64) -> Tenure {
 
 fn end(state: RunState) -> RunEnd {
     let result = RunResult { repositories: 3, failed: 1, created: 2, ..RunResult::default() };
-    RunEnd { state, reason: "Completed", message: "done".into(), result, completed_at: at(60) }
+    RunEnd {
+        state,
+        reason: "Completed",
+        message: "done".into(),
+        result,
+        completed_at: at(60),
+        next_attempt_at: None,
+    }
 }
 
 fn repository(id: i64) -> RepositoryRow {
@@ -198,14 +229,15 @@ fn page(repository_id: i64, issues: Vec<IssueRow>) -> PageWrite {
         pulls: Vec::new(),
         set_aside: Vec::new(),
         seen: None,
-        completes: None,
+        reached: Reached::Nothing,
     }
 }
 
 /// A page that brings an ETag and ends a pass with this cursor.
 fn last_page(repository_id: i64, issues: Vec<IssueRow>, cursor: DateTime<Utc>) -> PageWrite {
-    let completes = Some(Completion { cursor: Some(cursor), changed: false });
-    PageWrite { seen: Some(seen()), completes, ..page(repository_id, issues) }
+    let source = SOURCE.to_owned();
+    let reached = Reached::End(Completion { source, cursor: Some(cursor), changed: false });
+    PageWrite { seen: Some(seen()), reached, ..page(repository_id, issues) }
 }
 
 fn seen() -> SeenPage {

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use singletrack::store::{Completion, Counts, Error, IssueRow, PageWrite, SeenPage, SetAside};
+use singletrack::store::{
+    Completion, Counts, Error, IssueRow, PageWrite, Reached, SeenPage, SetAside,
+};
 
-use super::{Place, active, at, issue, last_page, page, prepared, pull, repository, seen};
+use super::{
+    Place, SOURCE, active, at, issue, last_page, page, prepared, pull, repository, seen, since,
+};
 
 pub(super) async fn the_same_page_again_changes_nothing(place: &dyn Place) {
     let store = prepared(place).await;
@@ -50,16 +54,16 @@ pub(super) async fn etag_and_cursor_are_written_with_the_rows(place: &dyn Place)
     store.put_repository(&tenure, &repository(1), None).await.unwrap();
     let SeenPage { url, identity, .. } = seen();
     assert_eq!(store.seen_page(&url, &identity).await.unwrap(), None);
-    assert_eq!(store.cursor(1, "issues.open").await.unwrap(), None);
+    assert_eq!(since(&*store, 1, "issues.open").await, None);
     let write = last_page(1, vec![issue(1, 1, "one")], at(5));
     store.put_page(&tenure, &write).await.unwrap();
     assert_eq!(store.seen_page(&url, &identity).await.unwrap(), Some(seen()));
-    assert_eq!(store.cursor(1, "issues.open").await.unwrap(), Some(at(5)));
+    assert_eq!(since(&*store, 1, "issues.open").await, Some(at(5)));
     for (url, identity) in [(url.as_str(), "another token"), ("https://x/", identity.as_str())] {
         assert_eq!(store.seen_page(url, identity).await.unwrap(), None);
     }
     for (id, resource) in [(1, "issues.closed"), (2, "issues.open")] {
-        assert_eq!(store.cursor(id, resource).await.unwrap(), None);
+        assert_eq!(since(&*store, id, resource).await, None);
     }
 }
 
@@ -99,11 +103,12 @@ pub(super) async fn the_cursor_moves_only_if_the_pass_changed_a_row(place: &dyn 
         ("c", true, None, Some(8)),
     ];
     for (moment, (title, changed, asked, then)) in (20..).zip(rows) {
-        let completes = Some(Completion { cursor: asked.map(at), changed });
+        let source = SOURCE.to_owned();
+        let reached = Reached::End(Completion { source, cursor: asked.map(at), changed });
         let page = page(1, vec![issue(1, 1, title)]);
-        let page = PageWrite { completes, at: at(moment), ..page };
+        let page = PageWrite { reached, at: at(moment), ..page };
         store.put_page(&tenure, &page).await.unwrap();
-        assert_eq!(store.cursor(1, "issues.open").await.unwrap(), then.map(at), "{moment}");
+        assert_eq!(since(&*store, 1, "issues.open").await, then.map(at), "{moment}");
         let complete_at = place.rows("SELECT complete_at FROM sync_cursors").await;
         assert_eq!(complete_at, [[at(moment).format("%Y-%m-%dT%H:%M:%S.000000Z").to_string()]]);
     }

@@ -9,7 +9,7 @@ use singletrack::store::{Error, RepositoryRecord, RepositoryRow, RunState};
 
 use super::{
     OWNER, Place, active, at, end, issue, last_page, new_run, outcome, page, prepared, repository,
-    seen, superseded, tenure,
+    seen, since, superseded, tenure,
 };
 
 pub(super) async fn tickets_rise_and_respect_the_floor(place: &dyn Place) {
@@ -63,7 +63,7 @@ pub(super) async fn an_activation_closes_unfinished_runs_as_interrupted(place: &
     let states: Vec<_> = history.iter().map(|run| (run.number.0, run.state)).collect();
     let expected = [(3, RunState::Running), (2, RunState::Interrupted), (1, RunState::Succeeded)];
     assert_eq!(states, expected);
-    assert!(store.ended_run("uid-2").await.unwrap().is_none());
+    assert!(!store.run_of("uid-2").await.unwrap().unwrap().is_final());
     // An interrupted request may run again.
     store.activate(&tenure(4), &new_run("uid-2")).await.unwrap();
 }
@@ -109,6 +109,25 @@ pub(super) async fn preparing_again_is_fine_and_another_owner_changes_nothing(pl
     assert_eq!(place.dump().await, before);
 }
 
+pub(super) async fn a_store_that_is_handed_over_keeps_its_rows_and_its_fence(place: &dyn Place) {
+    let store = place.open().await;
+    assert_eq!(store.adopt(OWNER).await.unwrap(), None, "it was nobody's");
+    store.prepare(OWNER).await.unwrap();
+    let tenure = active(&*store, 1).await;
+    store.put_repository(&tenure, &repository(1), None).await.unwrap();
+    assert_eq!(store.adopt("heir").await.unwrap().as_deref(), Some(OWNER));
+    assert_eq!(store.adopt("heir").await.unwrap().as_deref(), Some("heir"), "again is fine");
+    assert_eq!(place.rows("SELECT owner FROM sync_store").await, [["heir"]]);
+    store.prepare("heir").await.unwrap();
+    assert!(matches!(store.prepare(OWNER).await, Err(Error::InUse { .. })));
+    assert_eq!(store.repository_id("acme/r1").await.unwrap(), Some(1));
+    // The run of before is superseded by the heir's, like any older one.
+    let number = store.ticket(RunNumber(0)).await.unwrap();
+    assert_eq!(number, RunNumber(2));
+    active(&*store, 2).await;
+    superseded(store.put_repository(&tenure, &repository(2), None).await, 2);
+}
+
 pub(super) async fn everything_is_there_after_closing_and_opening(place: &dyn Place) {
     let store = prepared(place).await;
     let tenure = active(&*store, 1).await;
@@ -118,7 +137,7 @@ pub(super) async fn everything_is_there_after_closing_and_opening(place: &dyn Pl
     let before = place.dump().await;
     let again = prepared(place).await;
     assert_eq!(place.dump().await, before);
-    assert_eq!(again.cursor(1, "issues.open").await.unwrap(), Some(at(5)));
+    assert_eq!(since(&*again, 1, "issues.open").await, Some(at(5)));
     assert_eq!(again.repository_id("ACME/r1").await.unwrap(), Some(1));
     assert_eq!(again.newest().await.unwrap(), RunNumber(1));
     let labels = again.labels(1, &[1, 2]).await.unwrap();
@@ -140,10 +159,10 @@ pub(super) async fn an_ended_run_is_told_with_its_repositories_failures_first(pl
     for record in &outcomes {
         store.put_outcome(&tenure, record).await.unwrap();
     }
-    assert!(store.ended_run("uid-1").await.unwrap().is_none(), "it has not ended");
+    assert!(!store.run_of("uid-1").await.unwrap().unwrap().is_final(), "it has not ended");
     let end = end(RunState::Partial);
     store.finish(&tenure, &end).await.unwrap();
-    let run = store.ended_run("uid-1").await.unwrap().unwrap();
+    let run = store.run_of("uid-1").await.unwrap().unwrap();
     assert_eq!((run.number, run.state), (RunNumber(1), RunState::Partial));
     assert_eq!(run.holder, tenure.holder().as_str());
     assert_eq!((run.started_at, run.completed_at), (at(0), Some(at(60))));
@@ -152,7 +171,7 @@ pub(super) async fn an_ended_run_is_told_with_its_repositories_failures_first(pl
     let names: Vec<_> = run.repositories.iter().map(|told| told.name.as_str()).collect();
     assert_eq!(names, ["acme/z", "acme/a", "acme/b"]);
     assert_eq!(format!("{:?}", run.repositories[0]), format!("{:?}", outcomes[1]));
-    assert!(store.ended_run("uid-2").await.unwrap().is_none());
+    assert!(store.run_of("uid-2").await.unwrap().is_none());
 }
 
 pub(super) async fn an_end_may_be_told_again(place: &dyn Place) {

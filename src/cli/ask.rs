@@ -1,0 +1,20 @@
+//! Questions to the person at the terminal.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use super::Failure;
+
+/// Whether the person says yes. Without a person it is an error that names the flag.
+pub(super) fn confirmed(question: &str) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(format!(
+            "this asks first ({question}), and there is no terminal: confirm with --yes"
+        )));
+    }
+    eprint!("{question} [y/N] ");
+    let failed = |error: std::io::Error| Failure::of("the answer cannot be read", &error);
+    std::io::stderr().flush().map_err(failed)?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(failed)?;
+    Ok(answer.trim().eq_ignore_ascii_case("y"))
+}

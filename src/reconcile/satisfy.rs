@@ -1,0 +1,58 @@
+//! The requests that wait for what a run has just done: they end with it.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+
+use super::status::Change;
+use super::write::write;
+use super::{Context, Error, Order};
+use crate::api::{Phase, SyncRequest};
+use crate::store::RunRecord;
+
+/// How many statuses are written at once.
+const AT_ONCE: usize = 16;
+
+/// Ends all requests that stand with the run as answered by it and still wait. One that has changed
+/// in the meantime, or that somebody else has written, is left alone.
+///
+/// # Errors
+///
+/// The first that could not be written; the others are. Whoever comes to one of the rest as the
+/// head of the queue ends them all.
+pub(super) async fn satisfy(record: &RunRecord, ctx: &Context) -> Result<(), Error> {
+    let change = Change::satisfied(record);
+    let places: Vec<Order> = {
+        let queue = ctx.queue();
+        record.coalesced.iter().filter_map(|uid| queue.waiting_place(uid)).collect()
+    };
+    let mut writing = futures::stream::iter(places)
+        .map(async |order| match find(&order, ctx).await? {
+            Some(request) if is_waiting(&request) => write(&request, &change, ctx).await.map(drop),
+            _ => Ok(()),
+        })
+        .buffer_unordered(AT_ONCE);
+    let mut failed = None;
+    while let Some(done) = writing.next().await {
+        failed = failed.or(done.err());
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// The request as the watch has shown it, or else as it is.
+async fn find(order: &Order, ctx: &Context) -> Result<Option<Arc<SyncRequest>>, Error> {
+    let name = ObjectRef::new(&order.name).within(&order.namespace);
+    if let Some(known) = ctx.shown(&name) {
+        return Ok(Some(known));
+    }
+    let request = ctx.requests(&order.namespace).get_opt(&order.name).await;
+    let request = request.map_err(|source| Error::Read { request: order.name.clone(), source })?;
+    Ok(request.map(Arc::new))
+}
+
+fn is_waiting(request: &SyncRequest) -> bool {
+    let phase = request.status.as_ref().map(|status| status.phase);
+    phase == Some(Phase::Queued) && !request.spec.cancel && request.uid().is_some()
+}

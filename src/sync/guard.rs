@@ -1,0 +1,36 @@
+//! How many issues may vanish at once before it looks like a mistake. Pure.
+//!
+//! A 404 is weak: a token that lost a right, or a server that is ill, gives it as well. A 410 and
+//! an answer from elsewhere are proof, and do not count.
+
+/// So many may always vanish.
+const FEW: usize = 20;
+
+/// Whether `vanished` of `open` open issues is too many to be believed: more than 20, and more than
+/// a fifth.
+#[must_use]
+pub(super) fn is_suspect(vanished: usize, open: i64) -> bool {
+    let open = usize::try_from(open).unwrap_or(0);
+    vanished > FEW && vanished.saturating_mul(5) > open
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_takes_more_than_twenty_and_more_than_a_fifth() {
+        let rows = [
+            (20, 20, false),
+            (21, 21, true),
+            (21, 104, true),
+            (21, 105, false),
+            (40, 200, false),
+            (41, 200, true),
+            (0, 0, false),
+        ];
+        for (vanished, open, expected) in rows {
+            assert_eq!(is_suspect(vanished, open), expected, "{vanished} of {open}");
+        }
+    }
+}
