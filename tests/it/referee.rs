@@ -14,11 +14,11 @@ use singletrack::api::Phase;
 use singletrack::github::{Access, BaseUrl};
 use singletrack::process::clock::Clock;
 use singletrack::store::Sqlite;
-use singletrack::sync::Conclusion;
+use singletrack::sync::{Conclusion, RulesConfig};
 
 use crate::auth;
 use crate::stand_in::{Fault, Matcher, World};
-use crate::support::{APP_KEY, Exchange, Judged, TOKEN, judged};
+use crate::support::{APP_KEY, Attempt, Exchange, Judged, TOKEN, judged};
 use crate::sync::{store, sync_as};
 
 /// The stand-in with this world, or the end of the test where there is no referee.
@@ -211,6 +211,62 @@ async fn owners_and_labels_are_answered_legally() {
     let one = format!("{labels}/area%2Fparser");
     assert_eq!(ask(&github, Method::DELETE, &one, "").await, 200);
     assert_eq!(ask(&github, Method::DELETE, &one, "").await, 404);
+}
+
+#[tokio::test]
+async fn owners_are_looked_through_legally() {
+    let mut world = world(2, 130);
+    world.add_repository("octavia/notes").open_issue(1, "of a person");
+    world.make_person("octavia");
+    let github = judged!(world);
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let attempt = || Attempt { access: access(&github), ..Attempt::over(&github) };
+    for full in [false, true] {
+        let found = attempt().tracking(&["acme/*", "octavia/*", "nobody/*"]);
+        let run = Attempt { full, ..found }.run(&store).await.conclusion;
+        assert_eq!((run.phase, run.result.failed), (Phase::PartiallySucceeded, 1));
+    }
+    let asked = github.exchanges();
+    assert!(has(&asked, "GET /orgs/acme/repos", 200), "{asked:?}");
+    assert!(has(&asked, "GET /orgs/octavia/repos", 404), "{asked:?}");
+    assert!(has(&asked, "GET /users/octavia/repos", 200), "{asked:?}");
+    // A name that others have taken: who had it before is looked up by number.
+    github.world(|world| {
+        world.rename_repository("acme/widgets-0", "acme/gadgets");
+        world.add_repository("acme/widgets-0");
+    });
+    attempt().tracking(&["acme/widgets-0"]).run(&store).await;
+    let by_number = |one: &Exchange| one.asked.starts_with("GET /repositories/");
+    assert!(github.exchanges().iter().any(by_number));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn labels_are_written_and_long_pages_halved_legally() {
+    let mut world = world(1, 130);
+    let number = world.repository("acme/widgets-0").next_number();
+    let repository = world.repository_mut("acme/widgets-0");
+    repository.open_issue(number, "done").set_labels(&["status/in progress/100%"]);
+    repository.close_issue(number);
+    let github = judged!(world);
+    let whole = Matcher::get("/repos/acme/widgets-0/issues").with("per_page", "100");
+    let ill = Fault::message(StatusCode::BAD_GATEWAY, "Server Error");
+    github.inject(whole.with("state", "open"), 0, None, ill);
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let rules = RulesConfig { write_back: true, ..RulesConfig::default() };
+    let (access, clock) = (access(&github), Clock::starting_at(auth::start()));
+    let attempt = Attempt { rules, access, clock, reconcile: true, ..Attempt::over(&github) };
+    let run = attempt.run(&store).await.conclusion;
+    assert_eq!(run.phase, Phase::Succeeded, "{}", run.message);
+    let asked = github.exchanges();
+    assert!(has(&asked, "state=open&sort=created&direction=asc&per_page=50", 200), "{asked:?}");
+    for method in ["POST", "DELETE"] {
+        let call = format!("{method} /repos/acme/widgets-0/issues/{number}/labels");
+        assert!(has(&asked, &call, 200), "{asked:?}");
+    }
+    store.close().await;
 }
 
 #[tokio::test]

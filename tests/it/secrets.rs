@@ -45,7 +45,12 @@ fn holds_none(all: &str, secrets: &[&str]) {
 /// Runs that go wrong in several ways, until one goes well.
 async fn go_wrong_and_well(space: &Namespace, github: &StandIn) {
     let repository = |n: usize| Matcher::get(&format!("/repos/acme/widgets-{n}"));
-    github.inject(repository(0), 0, Some(1), Fault::message(StatusCode::UNAUTHORIZED, "Bad credentials"));
+    github.inject(
+        repository(0),
+        0,
+        Some(1),
+        Fault::message(StatusCode::UNAUTHORIZED, "Bad credentials"),
+    );
     github.inject(repository(1), 0, Some(2), Fault::message(StatusCode::FORBIDDEN, "no"));
     let links = Matcher::get("/repos/acme/widgets-2/issues");
     let foreign = Fault::message(StatusCode::OK, "x").with_header("link", "<https://a.test/>");

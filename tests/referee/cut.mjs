@@ -77,6 +77,10 @@ const CHANGES = [
     },
   },
   {
+    why: 'that a long page is too much for GitHub now and then is not described',
+    how: (cut) => answers(cut, (_, path) => path.endsWith('/issues'), 502, refused),
+  },
+  {
     why: 'an owner that is unknown, of the other kind or without the App is answered 404',
     how: (cut) => answers(cut, (_, path) => /^\/(orgs|users)\//.test(path), 404, described('not_found')),
   },
