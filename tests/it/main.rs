@@ -24,6 +24,7 @@ mod model;
 mod network;
 mod readme;
 mod recordings;
+mod referee;
 mod requests;
 mod secrets;
 mod store_contract;

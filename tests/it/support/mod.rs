@@ -2,8 +2,10 @@
 
 mod cluster;
 mod command;
+mod description;
 mod operator;
 mod proxy;
+mod referee;
 mod run;
 
 use std::time::Duration;
@@ -12,6 +14,7 @@ pub(crate) use cluster::{Namespace, cluster, phase_of};
 pub(crate) use command::{Command, Said};
 pub(crate) use operator::{Operator, Pod, TOKEN, history, operator};
 pub(crate) use proxy::{Action, Proxy, Rule};
+pub(crate) use referee::{Exchange, Judged, judged};
 pub(crate) use run::{Attempt, Came};
 
 /// The private key of a GitHub App, and its public half.
