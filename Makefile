@@ -1,6 +1,6 @@
 # The commands of this project. Each says what it does and ends clean.
 
-.PHONY: demo test check
+.PHONY: demo test fuzz check
 
 demo: ## The main job on a real API server, with everything it needs (the first time about ten minutes)
 	@sh examples/demo/run
@@ -9,6 +9,10 @@ test: ## All tests: unit tests, and the integration tests on a real control plan
 	@sh tests/cluster/build >/dev/null
 	@sh tests/referee/build >/dev/null
 	cargo test
+
+SECONDS ?= 60
+fuzz: ## Hostile input for every decoder; SECONDS=… for each target
+	@sh fuzz/run $(SECONDS)
 
 check: ## What CI asks for besides the tests
 	cargo fmt --check

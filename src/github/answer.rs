@@ -53,8 +53,9 @@ impl Head {
         let content_type = text(header::CONTENT_TYPE.as_str()).unwrap_or_default();
         Self {
             status,
-            etag: text("etag").map(str::to_owned),
-            link: text("link").map(str::to_owned),
+            etag: text("etag").filter(|etag| is_etag(etag)).map(str::to_owned),
+            // One that is no text is there all the same: see `Source`.
+            link: headers.get("link").map(|value| String::from_utf8_lossy(value.as_bytes()).into()),
             location: text("location").map(str::to_owned),
             date,
             retry_after: text("retry-after").and_then(|value| retry_after(value, date)),
@@ -126,6 +127,13 @@ fn retry_after(value: &str, date: Option<DateTime<Utc>>) -> Option<Duration> {
     Some((until - date?).to_std().unwrap_or_default())
 }
 
+/// Whether it is one tag. Sent back, `*` or a list would stand for any version.
+fn is_etag(text: &str) -> bool {
+    let opaque = text.strip_prefix("W/").unwrap_or(text);
+    let opaque = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    opaque.is_some_and(|opaque| !opaque.contains('"'))
+}
+
 fn http_date(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc2822(text.trim()).ok().map(|at| at.with_timezone(&Utc))
 }
@@ -186,6 +194,17 @@ mod tests {
         assert_eq!(of(&[later]), None);
         assert_eq!(of(&[("retry-after", "soon")]), None);
         assert_eq!(of(&[("retry-after", "-1")]), None);
+    }
+
+    #[test]
+    fn only_one_tag_is_an_etag() {
+        let of = |etag| head(200, &[("etag", etag)]).etag;
+        for good in [r#""abc""#, r#"W/"abc""#, r#""""#] {
+            assert_eq!(of(good).as_deref(), Some(good));
+        }
+        for bad in ["*", "abc", "", r#"""#, r#"W/"a", "b""#, r#"w/"a""#] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
     }
 
     #[test]

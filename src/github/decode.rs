@@ -1,6 +1,8 @@
 //! From bytes to items, one by one: an item that is not as described spoils nothing but itself.
 //! Pure.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -40,7 +42,7 @@ pub fn decode_list<T: DeserializeOwned>(
     let raw = match key {
         None => parse::<Vec<Box<RawValue>>>(body)?,
         Some(key) => {
-            let mut whole = parse::<std::collections::BTreeMap<String, Box<RawValue>>>(body)?;
+            let mut whole = parse::<BTreeMap<String, Box<RawValue>>>(body)?;
             let list = whole.remove(key).ok_or_else(|| format!("there is no {key:?}"))?;
             parse(list.get().as_bytes())?
         }
@@ -78,29 +80,37 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, String> {
 }
 
 fn bad(raw: &str, error: String) -> BadItem {
-    #[derive(Deserialize)]
-    struct Key {
-        number: Option<i64>,
-        id: Option<i64>,
-    }
-    let key = serde_json::from_str(raw).unwrap_or(Key { number: None, id: None });
-    BadItem { number: key.number, id: key.id, error, raw: raw.to_owned() }
+    // Each by itself: what is wrong with the item may be one of the two.
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(raw).unwrap_or_default();
+    let number = |name: &str| fields.get(name).and_then(|it| serde_json::from_str(it.get()).ok());
+    BadItem { number: number("number"), id: number("id"), error, raw: raw.to_owned() }
 }
 
 /// Takes every U+0000 out of every text and name, and says how many there were.
 fn strip(tree: &mut Value) -> usize {
     match tree {
-        Value::String(text) => {
-            let nuls = text.matches('\0').count();
-            if nuls > 0 {
-                text.retain(|c| c != '\0');
+        Value::String(text) => strip_text(text),
+        Value::Array(items) => items.iter_mut().map(strip).sum(),
+        Value::Object(fields) => {
+            let mut nuls = fields.values_mut().map(strip).sum();
+            for mut name in fields.keys().filter(|n| n.contains('\0')).cloned().collect::<Vec<_>>()
+            {
+                let value = fields.remove(&name).unwrap_or_default();
+                nuls += strip_text(&mut name);
+                fields.insert(name, value);
             }
             nuls
         }
-        Value::Array(items) => items.iter_mut().map(strip).sum(),
-        Value::Object(fields) => fields.values_mut().map(strip).sum(),
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
+}
+
+fn strip_text(text: &mut String) -> usize {
+    let nuls = text.matches('\0').count();
+    if nuls > 0 {
+        text.retain(|c| c != '\0');
+    }
+    nuls
 }
 
 #[cfg(test)]
@@ -122,6 +132,24 @@ mod tests {
         assert_eq!((decoded.bad[0].number, decoded.bad[0].id), (None, Some(5)));
         assert!(decoded.bad[0].error.contains("number"), "{}", decoded.bad[0].error);
         assert_eq!(decoded.bad[0].raw, r#"{"id":5,"title":"b"}"#);
+    }
+
+    #[test]
+    fn a_bad_item_keeps_its_number_whatever_is_wrong_with_its_id() {
+        let keys = |raw: &str| {
+            let bad = decode_list::<Item>(format!("[{raw}]").as_bytes(), None).unwrap().bad;
+            (bad[0].number, bad[0].id)
+        };
+        assert_eq!(keys(r#"{"number":1,"id":"x"}"#), (Some(1), None));
+        assert_eq!(keys(r#"{"number":"1","id":2}"#), (None, Some(2)));
+        assert_eq!(keys("[1,2,3]"), (None, None));
+    }
+
+    #[test]
+    fn a_nul_in_a_name_is_taken_out_too() {
+        let mut nuls = 0;
+        let item: Item = decode_one(r#"{"num\u0000ber":1,"title":"a"}"#, &mut nuls).unwrap();
+        assert_eq!((item.number, nuls), (1, 1));
     }
 
     #[test]

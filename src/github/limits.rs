@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use super::Head;
+use super::quota::LONGEST;
 use crate::process::clock::Clock;
 
 /// How many requests of the hourly quota are left to others, unless the configuration says another
@@ -53,7 +54,8 @@ impl Limits {
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner).get(quota).copied();
         let left = left.filter(|left| left.remaining <= self.floor)?;
         // A reset that has passed: the quota is there again.
-        (left.reset - now).to_std().ok().filter(|wait| !wait.is_zero())
+        let wait = (left.reset - now).to_std().ok().filter(|wait| !wait.is_zero())?;
+        Some(wait.min(LONGEST))
     }
 
     /// Waits, and lets be seen until when.
@@ -103,6 +105,9 @@ mod tests {
             limits.note("q", &Head { remaining, reset, ..Head::default() });
             assert_eq!(limits.hold("q", at(0)), seconds.map(Duration::from_secs), "{remaining:?}");
         }
+        let (remaining, reset) = (Some(0), DateTime::from_timestamp(95_617_584_000, 0));
+        limits.note("far", &Head { remaining, reset, ..Head::default() });
+        assert_eq!(limits.hold("far", at(0)), Some(LONGEST), "a reset that is not believed");
         limits.note("q", &Head::default());
         assert_eq!(
             limits.hold("q", at(-10)),

@@ -43,9 +43,19 @@ impl BaseUrl {
         url.strip_prefix(&self.0)
             .filter(|rest| rest.starts_with('/') && rest.parse::<Uri>().is_ok())
             .filter(|rest| !rest.contains(['\\', '#']) && !rest.starts_with("//"))
+            .filter(|rest| !leads_up(rest))
             .map(str::to_owned)
             .ok_or_else(|| Error::Foreign { what: what.to_owned(), to: redact(url) })
     }
+}
+
+/// Whether a part of the path is `.` or `..`, which a server may take for a way out of the base.
+fn leads_up(path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    path.split('/').any(|part| {
+        let part = part.to_ascii_lowercase().replace("%2e", ".");
+        part == "." || part == ".."
+    })
 }
 
 impl fmt::Display for BaseUrl {
@@ -72,6 +82,14 @@ pub fn next(link: &str) -> Option<&str> {
         rest = &after[end..];
     }
     None
+}
+
+/// Whether a `Link` header names any link and says what it is to the page. One that does not is
+/// broken, and must not be taken for the end of a list.
+#[must_use]
+pub(super) fn is_readable(link: &str) -> bool {
+    let parts = link.split_once('<').and_then(|(_, from)| from.split_once('>'));
+    parts.is_some_and(|(_, after)| after.to_ascii_lowercase().contains("rel"))
 }
 
 /// Where the comma stands that ends a link's parameters; one inside quotes does not.
@@ -120,6 +138,14 @@ mod tests {
     }
 
     #[test]
+    fn a_header_without_a_link_is_broken() {
+        assert!(is_readable(r#"<https://a/x?page=9>; rel="last""#));
+        for broken in ["", "<", "<https://a/x?page=2", "rel=\"next\"", "<https://a/x?page=2>; r"] {
+            assert!(!is_readable(broken), "{broken}");
+        }
+    }
+
+    #[test]
     fn only_what_is_below_the_base_is_followed() {
         let base = BaseUrl::parse("https://api.github.com/", false).unwrap();
         assert_eq!(base.path_of("a page", "https://api.github.com/x?y=1").unwrap(), "/x?y=1");
@@ -134,6 +160,9 @@ mod tests {
             "//evil.test/x",
             "/x",
             "file:///etc/passwd",
+            "https://api.github.com/x/../y",
+            "https://api.github.com/%2E%2e",
+            "https://api.github.com/.?x=1",
         ] {
             assert!(base.path_of("a page", foreign).is_err(), "{foreign}");
         }

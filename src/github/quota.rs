@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::Head;
 
 /// The longest single wait. GitHub's windows are an hour; a header that says more is not believed.
-const LONGEST: Duration = Duration::from_secs(2 * 3600);
+pub(super) const LONGEST: Duration = Duration::from_secs(2 * 3600);
 
 /// How long a limit makes us wait: what the answer says, else a minute and growing.
 ///

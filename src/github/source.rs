@@ -12,6 +12,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::answer::message;
 use super::auth::{Auth, By, owner_in};
+use super::link::is_readable;
 use super::octo::{Broken, Octo, Question};
 use super::{Access, BaseUrl, Error, Head, Kind, Limits, classify, limit_wait, next, retry_wait};
 use crate::api::{ApiUse, RepoName};
@@ -41,7 +42,7 @@ pub struct Answer {
     pub etag: Option<String>,
     /// The path of the list's next page.
     pub next: Option<String>,
-    /// GitHub's time, or ours where it does not say.
+    /// GitHub's time, or ours where it does not say or is ahead of us.
     pub date: DateTime<Utc>,
 }
 
@@ -290,9 +291,15 @@ impl Source {
                 return Err(Error::Refused { what: what(), status, message });
             }
         };
+        if head.link.as_deref().is_some_and(|link| !is_readable(link)) {
+            let problem = "the Link header names no link".to_owned();
+            return Err(Error::Unreadable { what: what(), expected: "a list", problem });
+        }
         let next = head.link.as_deref().and_then(next);
         let next = next.map(|url| self.base.path_of(&what(), url)).transpose()?;
-        let date = head.date.unwrap_or_else(|| self.clock.now());
+        // A cursor beyond our own time would hide for ever what changes before it.
+        let now = self.clock.now();
+        let date = head.date.map_or(now, |date| date.min(now));
         Ok(Answer { body, etag: head.etag.clone(), next, date })
     }
 }

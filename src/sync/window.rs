@@ -1,12 +1,16 @@
 //! Which lists are read, from where, how far back, and in pages of which size. Pure.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 
 use crate::api::RepoName;
 use crate::store::Resume;
 
 /// How far before the cursor a list is read again: GitHub's replicas lag, and clocks differ.
 const OVERLAP: TimeDelta = TimeDelta::minutes(10);
+
+/// Nothing has changed before GitHub was there, and `since` an epoch is answered with nothing: a
+/// cursor from before comes from a clock that was not set.
+const FIRST_YEAR: i32 = 2008;
 
 /// After so long a pass that was cut short begins anew: what it has read is too old by then.
 const RESUME_WITHIN: TimeDelta = TimeDelta::hours(1);
@@ -55,6 +59,7 @@ impl IssueList {
         let path = format!(
             "/repos/{name}/issues?state={state}&sort=created&direction=asc&per_page={size}"
         );
+        let since = since.filter(|cursor| cursor.year() >= FIRST_YEAR);
         match since.filter(|_| self.has_cursor()) {
             Some(cursor) => {
                 format!("{path}&since={}", (cursor - OVERLAP).format("%Y-%m-%dT%H:%M:%SZ"))
@@ -88,6 +93,10 @@ mod tests {
         assert_eq!(
             page(IssueList::Closed, None),
             format!("/repos/acme/widgets/issues?state=closed{common}")
+        );
+        assert_eq!(
+            page(IssueList::Closed, DateTime::from_timestamp(0, 0)),
+            page(IssueList::Closed, None)
         );
         assert_eq!(
             page(IssueList::Open, cursor),

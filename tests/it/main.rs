@@ -14,6 +14,7 @@ mod commands;
 mod crds;
 mod doctor;
 mod failing;
+mod hostile;
 mod issues;
 mod killed;
 mod labels;

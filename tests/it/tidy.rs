@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where there is Rust.
-const ALL: [&str; 3] = ["src", "tests", "examples"];
+const ALL: [&str; 5] = ["src", "tests", "examples", "fuzz/checks", "fuzz/fuzz_targets"];
 
 /// The modules in reading order: a later one may use an earlier one.
 const ORDER: [&str; 10] = [
