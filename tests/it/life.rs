@@ -25,11 +25,6 @@ fn reason(request: &SyncRequest) -> &str {
     status.and_then(|status| status.reason.as_deref()).unwrap_or_default()
 }
 
-async fn suspend(space: &Namespace, name: &str, suspend: bool) {
-    let patch = Patch::Merge(json!({"spec": {"suspend": suspend}}));
-    space.requests().patch(name, &PatchParams::default(), &patch).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_run_that_is_suspended_stops_and_goes_on_later_with_no_attempt_counted() {
     let space = Namespace::new("suspend").await;
@@ -40,7 +35,7 @@ async fn a_run_that_is_suspended_stops_and_goes_on_later_with_no_attempt_counted
     space.manual("it").await;
     awaited("a page is held", gate.arrived()).await;
     space.in_phase("it", Phase::Running).await;
-    suspend(&space, "it", true).await;
+    space.change("it", json!({"suspend": true})).await;
     let sleeping = space.in_phase("it", Phase::Queued).await;
     assert!(condition(&sleeping, "Suspended") && !condition(&sleeping, "Finished"));
     assert_eq!(reason(&sleeping), "Suspended");
@@ -50,7 +45,7 @@ async fn a_run_that_is_suspended_stops_and_goes_on_later_with_no_attempt_counted
     // Another one is not held up, and the first goes on when it may.
     space.manual("other").await;
     assert_eq!(phase_of(&space.finished("other").await), Phase::Succeeded);
-    suspend(&space, "it", false).await;
+    space.change("it", json!({"suspend": false})).await;
     let done = space.finished("it").await;
     assert_eq!(phase_of(&done), Phase::Succeeded);
     assert!(!condition(&done, "Suspended"));
@@ -154,8 +149,7 @@ async fn a_wait_for_githubs_limit_is_shown_and_is_no_stall_and_can_be_cancelled(
         .request_when("it", "waits for the limit", |request| condition(request, "RateLimited"));
     assert_eq!(phase_of(&limited.await), Phase::Running);
     // Longer than the stall time: what the operator writes next is the end.
-    let patch = Patch::Merge(json!({"spec": {"cancel": true}}));
-    space.requests().patch("it", &PatchParams::default(), &patch).await.unwrap();
+    space.change("it", json!({"cancel": true})).await;
     let ended = space.finished("it").await;
     assert_eq!(phase_of(&ended), Phase::Cancelled);
     assert!(!condition(&ended, "RateLimited"));
