@@ -213,3 +213,31 @@ async fn two_operators_of_two_locks_share_a_namespace_and_leave_each_others_requ
     assert_eq!(history(one.path()).await.len(), 2);
     assert!(history(two.path()).await.is_empty());
 }
+
+#[tokio::test]
+async fn an_attempt_that_dies_before_it_has_stored_anything_counts() {
+    let space = Namespace::new("deadly").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 10).await;
+    let gate = github.hold(Matcher::get("/repos/acme/widgets-0"));
+    space.create("deadly", SyncRequestSpec { backoff_limit: 1, ..manual() }).await;
+    for attempt in 1..=2 {
+        let mut operator = operator(&space, &github, folder.path())
+            .env("SINGLETRACK_RETRY_AFTER", "100ms")
+            .start();
+        awaited("GitHub is asked", gate.arrived_times(attempt)).await;
+        let running = space.request_when("deadly", "runs again", |request| {
+            let status = request.status.as_ref().unwrap();
+            let attempts = i64::try_from(attempt).ok();
+            status.phase == Phase::Running && status.attempts == attempts
+        });
+        running.await;
+        operator.kill();
+    }
+    let _last = operator(&space, &github, folder.path()).start();
+    let ended = space.finished("deadly").await;
+    assert_eq!((phase_of(&ended), reason(&ended)), (Phase::Failed, "BackoffLimitExceeded"));
+    gate.open();
+    space.manual("next").await;
+    assert_eq!(phase_of(&space.finished("next").await), Phase::Succeeded);
+}
