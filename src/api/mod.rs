@@ -9,15 +9,17 @@
 
 mod condition;
 mod names;
+mod reason;
 mod spec;
 mod status;
 mod time;
 
 pub use condition::{Condition, Facts as ConditionFacts, conditions};
 pub use names::{BadRepoName, RepoName, RepoPattern};
+pub use reason::Reason;
 pub use spec::{ConcurrencyPolicy, RunType, SyncRequest, SyncRequestSpec, crd};
 pub use status::{
-    ApiUse, LockRef, Phase, Progress, Reason, RepositoryPhase, RepositoryStatus, RunResult,
+    ApiUse, LockRef, Phase, Progress, RepositoryPhase, RepositoryStatus, RunResult,
     SyncRequestStatus, cut,
 };
 pub use time::Micros;

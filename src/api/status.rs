@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Facts;
-use super::{Condition, Micros, conditions};
+use super::{Condition, Micros, Reason, conditions};
 
 /// Where a request stands. The last five are terminal: they never change.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -37,99 +37,6 @@ impl Phase {
 
     pub fn is_terminal(self) -> bool {
         !matches!(self, Self::Pending | Self::Queued | Self::Running)
-    }
-}
-
-/// Why a request is in its phase: one word, from a closed set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    Created,
-    Queued,
-    Suspended,
-    Interrupted,
-    OperatorStopped,
-    AttemptFailed,
-    Stalled,
-    StoreUnavailable,
-    StoreInUse,
-    Started,
-    Completed,
-    SomeRepositoriesFailed,
-    AllRepositoriesFailed,
-    ItemsSetAside,
-    DeadlineExceeded,
-    BackoffLimitExceeded,
-    Unauthorized,
-    MissingToken,
-    NotTracked,
-    NotSupported,
-    AlreadyRunning,
-    Cancelled,
-    Deleted,
-    RunNumberForged,
-}
-
-impl Reason {
-    /// Every reason there is, in the order of a request's life.
-    pub const ALL: [Self; 24] = [
-        Self::Created,
-        Self::Queued,
-        Self::Suspended,
-        Self::Interrupted,
-        Self::OperatorStopped,
-        Self::AttemptFailed,
-        Self::Stalled,
-        Self::StoreUnavailable,
-        Self::StoreInUse,
-        Self::Started,
-        Self::Completed,
-        Self::SomeRepositoriesFailed,
-        Self::AllRepositoriesFailed,
-        Self::ItemsSetAside,
-        Self::DeadlineExceeded,
-        Self::BackoffLimitExceeded,
-        Self::Unauthorized,
-        Self::MissingToken,
-        Self::NotTracked,
-        Self::NotSupported,
-        Self::AlreadyRunning,
-        Self::Cancelled,
-        Self::Deleted,
-        Self::RunNumberForged,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "Created",
-            Self::Queued => "Queued",
-            Self::Suspended => "Suspended",
-            Self::Interrupted => "Interrupted",
-            Self::OperatorStopped => "OperatorStopped",
-            Self::AttemptFailed => "AttemptFailed",
-            Self::Stalled => "Stalled",
-            Self::StoreUnavailable => "StoreUnavailable",
-            Self::StoreInUse => "StoreInUse",
-            Self::Started => "Started",
-            Self::Completed => "Completed",
-            Self::SomeRepositoriesFailed => "SomeRepositoriesFailed",
-            Self::AllRepositoriesFailed => "AllRepositoriesFailed",
-            Self::ItemsSetAside => "ItemsSetAside",
-            Self::DeadlineExceeded => "DeadlineExceeded",
-            Self::BackoffLimitExceeded => "BackoffLimitExceeded",
-            Self::Unauthorized => "Unauthorized",
-            Self::MissingToken => "MissingToken",
-            Self::NotTracked => "NotTracked",
-            Self::NotSupported => "NotSupported",
-            Self::AlreadyRunning => "AlreadyRunning",
-            Self::Cancelled => "Cancelled",
-            Self::Deleted => "Deleted",
-            Self::RunNumberForged => "RunNumberForged",
-        }
-    }
-
-    /// The reason of this name, as it was written by us.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
     }
 }
 
@@ -349,13 +256,5 @@ mod tests {
         let text = "é".repeat(600);
         assert_eq!(cut(&text).chars().count(), 512);
         assert_eq!(cut("short"), "short");
-    }
-
-    #[test]
-    fn a_reason_is_read_back_by_its_name() {
-        for reason in Reason::ALL {
-            assert_eq!(Reason::parse(reason.as_str()), Some(reason));
-        }
-        assert_eq!(Reason::parse("Nonsense"), None);
     }
 }

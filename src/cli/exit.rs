@@ -19,6 +19,29 @@ pub enum Exit {
 }
 
 impl Exit {
+    pub const ALL: [Self; 7] = [
+        Self::Succeeded,
+        Self::Failed,
+        Self::Usage,
+        Self::Rejected,
+        Self::PartiallySucceeded,
+        Self::Cancelled,
+        Self::TimedOut,
+    ];
+
+    /// When a command ends with it, in a sentence for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Succeeded => "done; of a request that is waited for: `Succeeded`",
+            Self::Failed => "`Failed`, or the command could not be carried out",
+            Self::Usage => "the command or the configuration is wrong",
+            Self::Rejected => "`Rejected`",
+            Self::PartiallySucceeded => "`PartiallySucceeded`",
+            Self::Cancelled => "`Cancelled`, or the question was answered with no",
+            Self::TimedOut => "not ended within `--timeout`; it goes on",
+        }
+    }
+
     pub fn code(self) -> u8 {
         match self {
             Self::Succeeded => 0,

@@ -38,6 +38,8 @@ pub(super) struct Question<'a> {
     pub(super) path: &'a str,
     pub(super) etag: Option<&'a str>,
     pub(super) by: By,
+    /// What is sent along, as JSON.
+    pub(super) body: Option<String>,
     /// Whose repositories it is about, if that is known.
     pub(super) owner: Option<&'a str>,
 }
@@ -96,7 +98,14 @@ impl Octo {
         if let Some(login) = &self.proxy_login {
             request = request.header(header::PROXY_AUTHORIZATION, login);
         }
-        let request = request.body(OctoBody::empty()).map_err(|error| broken(&error))?;
+        let body = match &question.body {
+            Some(json) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                OctoBody::from(json.clone())
+            }
+            None => OctoBody::empty(),
+        };
+        let request = request.body(body).map_err(|error| broken(&error))?;
         let answer = timeout(HEAD, self.octocrab.execute(request)).await;
         let answer = answer.map_err(|_| Broken::Connection(format!("no answer in {HEAD:?}")))?;
         let answer = answer.map_err(|error| broken(&error))?;

@@ -8,13 +8,14 @@ use backon::BackoffBuilder;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::Method;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::answer::message;
 use super::auth::{Auth, By, owner_in};
 use super::link::is_readable;
 use super::octo::{Broken, Octo, Question};
 use super::{Access, BaseUrl, Error, Head, Kind, Limits, classify, limit_wait, next, retry_wait};
-use crate::api::ApiUse;
+use crate::api::{ApiUse, RepoName};
 use crate::process::clock::Clock;
 
 /// How often a move is followed.
@@ -131,7 +132,45 @@ impl Source {
     pub async fn get(&self, path: &str, etag: Option<&str>) -> Result<Answer, Error> {
         // It stays the same where a move leads to a path without an owner.
         let owner = self.owner.as_deref().or_else(|| owner_in(path));
-        self.follow(Question { method: Method::GET, path, etag, by: By::Token, owner }).await
+        self.follow(Question { method: Method::GET, path, etag, body: None, by: By::Token, owner })
+            .await
+    }
+
+    /// Takes a label off an issue; that it is not there is no error.
+    pub async fn remove_label(
+        &self,
+        repository: &RepoName,
+        number: i64,
+        label: &str,
+    ) -> Result<(), Error> {
+        let label = utf8_percent_encode(label, NON_ALPHANUMERIC);
+        let path = format!("/repos/{repository}/issues/{number}/labels/{label}");
+        match self.change(Method::DELETE, &path, None).await {
+            Err(Error::NotFound { .. }) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Puts a label on an issue; that it has it already is no error.
+    pub async fn add_label(
+        &self,
+        repository: &RepoName,
+        number: i64,
+        label: &str,
+    ) -> Result<(), Error> {
+        let path = format!("/repos/{repository}/issues/{number}/labels");
+        let body = serde_json::json!({"labels": [label]}).to_string();
+        match self.change(Method::POST, &path, Some(body)).await {
+            Err(Error::NotFound { .. }) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// A change that may be asked for again.
+    async fn change(&self, method: Method, path: &str, body: Option<String>) -> Result<(), Error> {
+        let owner = self.owner.as_deref().or_else(|| owner_in(path));
+        let question = Question { method, path, etag: None, body, by: By::Token, owner };
+        self.follow(question).await.map(drop)
     }
 
     /// As [`Source::get`], for any question.
@@ -206,7 +245,8 @@ impl Source {
     pub async fn probe(&self, path: &str) -> Result<Answer, Error> {
         let ill = |last, status| Error::Ill { what: what(path), tries: 1, last, status };
         let owner = self.owner.as_deref().or_else(|| owner_in(path));
-        let question = Question { method: Method::GET, path, etag: None, by: By::Token, owner };
+        let question =
+            Question { method: Method::GET, path, etag: None, body: None, by: By::Token, owner };
         let signed = self.auth.sign(self, &question).await?;
         match self.octo.ask(&question, signed.header, &self.usage.heard).await {
             Err(Broken::TooLarge) => {

@@ -143,7 +143,8 @@ pub(super) fn after(
         phase,
         reason,
         message: cut(&message),
-        suspended: request.spec.suspend,
+        // The request may have been read before it was suspended.
+        suspended: request.spec.suspend || reason == Reason::Suspended,
         rate_limited_until: None,
         generation: request.metadata.generation,
         now,

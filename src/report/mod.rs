@@ -38,6 +38,16 @@ pub enum Happening<'a> {
     Resumed,
 }
 
+/// The reasons of Events beside those of a change of phase, which are the reasons of the status.
+pub const EVENTS: [(&str, &str); 6] = [
+    ("TakenOver", "a holder of the lock was replaced; the note says why, and which run it had"),
+    ("Superseded", "a run has lost the lock; what it wrote late was refused"),
+    ("Renamed", "a repository has another name; its rows and cursors stay"),
+    ("Unlocked", "somebody has freed the lock by hand"),
+    ("Paused", "somebody has paused the operator: nothing starts"),
+    ("Resumed", "runs start again"),
+];
+
 /// What a happening means to the outside.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Announcement {
@@ -53,7 +63,7 @@ impl Announcement {
         let (reason, note, warning) = match happening {
             Happening::Phase { phase, reason, message } => {
                 let warning = matches!(phase, Phase::Failed | Phase::PartiallySucceeded)
-                    || *reason == Reason::StoreUnavailable;
+                    || reason.is_trouble();
                 (reason.as_str(), format!("{}: {message}", phase.as_str()), warning)
             }
             Happening::Granted { taken_over: None, .. } => return None,
@@ -160,6 +170,21 @@ mod tests {
         assert!(said.note.contains("interrupted: run 6"), "{}", said.note);
         let lost = Announcement::of(&Happening::Superseded { number: RunNumber(6) }).unwrap();
         assert!(lost.warning);
+    }
+
+    #[test]
+    fn every_event_of_its_own_is_listed() {
+        let number = RunNumber(1);
+        let all = [
+            Happening::Granted { number, taken_over: Some("Silent"), interrupted: &[] },
+            Happening::Superseded { number },
+            Happening::Renamed { from: "a/b", to: "a/c" },
+            Happening::Unlocked { holder: "h" },
+            Happening::Paused,
+            Happening::Resumed,
+        ];
+        let told = all.map(|happening| Announcement::of(&happening).unwrap().reason);
+        assert_eq!(told, EVENTS.map(|(reason, _)| reason));
     }
 
     #[test]

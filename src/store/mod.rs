@@ -13,6 +13,7 @@
 //!
 //! [`Error::is_passing`] says whether the same call may work later.
 
+mod describe;
 mod error;
 mod page;
 mod row;
@@ -23,6 +24,7 @@ mod table;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+pub use describe::{PRIVATE, TABLES, VIEWS};
 pub use error::Error;
 pub use error::chain;
 pub use page::{

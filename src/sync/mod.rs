@@ -28,6 +28,7 @@ mod run;
 mod single;
 mod targets;
 mod window;
+mod write_back;
 
 pub use discovery::Discovery;
 pub use outcome::{Conclusion, conclude};

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::put::put;
 use super::run::{Failure, Subject};
 use super::window::{IssueList, SIZES, may_resume};
+use super::write_back::{changes, write_back};
 use crate::github::model::Issue;
 use crate::github::{self, Answer, Body, decode_list};
 use crate::store::{Completion, Counts, Cursor, PageWrite, Reached, Resume, SeenPage, SetAside};
@@ -112,7 +113,7 @@ impl Pass<'_> {
         let (mut numbers, mut walked) = (Vec::new(), HashSet::new());
         let mut url = first;
         while url != until {
-            let seen = run.store.seen_page(&url, self.subject.source.identity()).await?;
+            let seen = run.store.seen_page(&url, &self.subject.identity()).await?;
             let Some(SeenPage { next_url: Some(next), numbers: on_page, .. }) = seen else {
                 return Ok(None);
             };
@@ -158,9 +159,11 @@ impl Pass<'_> {
             };
             whole &= is_whole(&write, led_here);
             write.reached = as_far_as(write.reached, whole);
+            let to_github = changes(self.subject, &write.issues);
             let counts = put(self.subject.run, write).await?;
             changed |= counts.changed();
             self.tally.counts += counts;
+            write_back(self.subject, to_github).await?;
         }
         Ok(())
     }
@@ -253,7 +256,7 @@ impl Reader<'_> {
             walked.insert(url.clone());
             let seen = match run.full {
                 true => None,
-                false => run.store.seen_page(&url, source.identity()).await?,
+                false => run.store.seen_page(&url, &self.subject.identity()).await?,
             };
             let seen = seen.filter(|seen| !seen.etag.is_empty());
             let etag = seen.as_ref().map(|seen| seen.etag.as_str());
@@ -291,7 +294,7 @@ impl Reader<'_> {
                 let source = &self.subject.source;
                 let seen = SeenPage {
                     url,
-                    identity: source.identity().to_owned(),
+                    identity: self.subject.identity(),
                     etag: answer.etag.unwrap_or_default(),
                     next_url: answer.next.map(|path| source.url(&path)),
                     numbers: Vec::new(),

@@ -12,6 +12,7 @@ pub(super) struct Identity {
     pub(super) id: i64,
     /// Its name as GitHub spells it, which is another than was asked for when it was renamed.
     pub(super) name: RepoName,
+    pub(super) archived: bool,
     pub(super) renamed: Option<Renamed>,
 }
 
@@ -62,6 +63,7 @@ impl Identity {
         Self {
             id: row.id,
             name: row.full_name.parse().unwrap_or_else(|_| asked.clone()),
+            archived: row.archived == Some(true),
             renamed: None,
         }
     }

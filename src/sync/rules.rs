@@ -12,6 +12,8 @@ pub struct RulesConfig {
     pub keep_labels: Vec<String>,
     /// Issues with one of these labels are not open work.
     pub exclude_labels: Vec<String>,
+    /// Whether the labels of closed issues are changed on GitHub too.
+    pub write_back: bool,
     /// The status labels that count, without `status/`, the first one first.
     pub statuses: Vec<String>,
 }
@@ -23,6 +25,7 @@ impl Default for RulesConfig {
             closed_status: "status/done".to_owned(),
             keep_labels: own(&["agent/*"]),
             exclude_labels: Vec::new(),
+            write_back: false,
             statuses: own(&[
                 "backlog",
                 "todo",
@@ -40,6 +43,13 @@ impl Default for RulesConfig {
 const STATUS: &str = "status/";
 const BACKLOG: &str = "backlog";
 const DONE: &str = "done";
+
+/// A change of an issue's labels on GitHub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LabelChange {
+    pub(super) remove: Vec<String>,
+    pub(super) add: Option<String>,
+}
 
 /// The rules, ready to be used.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +90,26 @@ impl Rules {
             labels.push(self.0.closed_status.clone());
         }
         sorted(labels)
+    }
+
+    /// What is to be changed on GitHub, if anything: the status labels of a closed issue.
+    #[must_use]
+    pub(super) fn to_write_back(&self, github: &[String], closed: bool) -> Option<LabelChange> {
+        let done = &self.0.closed_status;
+        let is_old = |label: &&String| label.starts_with(STATUS) && *label != done;
+        let remove: Vec<String> = github.iter().filter(is_old).cloned().collect();
+        let add = (!github.contains(done)).then(|| done.clone());
+        let change = LabelChange { remove, add };
+        let is_needed = !change.remove.is_empty() || change.add.is_some();
+        (self.0.write_back && closed && is_needed).then_some(change)
+    }
+
+    /// Stands for these rules: what was made by others must be made anew.
+    #[must_use]
+    pub(super) fn fingerprint(&self) -> String {
+        let RulesConfig { closed_status, keep_labels, statuses, .. } = &self.0;
+        let parts = [keep_labels.join(","), statuses.join(","), closed_status.clone()];
+        crate::store::fingerprint(&[&parts[0], &parts[1], &parts[2]])
     }
 
     /// The status of an issue with these labels. Their order means nothing: of several known ones
@@ -141,6 +171,28 @@ mod tests {
         check(&["status/future"], false, &[], &["status/future"], "backlog");
         let both = ["status/in-progress", "status/todo"];
         check(&both, false, &[], &["status/in-progress", "status/todo"], "todo");
+    }
+
+    #[test]
+    fn only_what_differs_is_written_back_and_only_if_the_rules_say_so() {
+        let change = |write_back, github: &[&str], closed| {
+            let rules = Rules(RulesConfig { write_back, ..RulesConfig::default() });
+            rules.to_write_back(&own(github), closed)
+        };
+        let expected = |remove: &[&str], add: bool| {
+            let add = add.then(|| "status/done".to_owned());
+            Some(LabelChange { remove: own(remove), add })
+        };
+        let both = expected(&["status/todo", "status/x"], true);
+        assert_eq!(change(true, &["status/todo", "bug", "status/x"], true), both);
+        assert_eq!(
+            change(true, &["status/todo", "status/done"], true),
+            expected(&["status/todo"], false)
+        );
+        assert_eq!(change(true, &["bug"], true), expected(&[], true));
+        assert_eq!(change(true, &["status/done"], true), None);
+        assert_eq!(change(true, &["status/todo"], false), None);
+        assert_eq!(change(false, &["status/todo"], true), None);
     }
 
     #[test]

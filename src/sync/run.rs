@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::discovery::{self, Discovery};
 use super::pass::Tally;
-use super::repository::identify;
+use super::repository::{Identity, identify};
 use super::{Rules, Tracked, Wanted, issues, rows};
 use crate::api::{Progress, RepoName, RepositoryPhase, cut};
 use crate::github::model::Issue;
@@ -105,10 +105,16 @@ pub(super) struct Subject<'a> {
     pub(super) id: i64,
     /// Its name as GitHub spells it.
     pub(super) name: RepoName,
+    pub(super) archived: bool,
 }
 
 impl Subject<'_> {
     /// A page of this repository with nothing on it yet.
+    /// Whose ETags are of use here: those of the same token, of rows that the same rules have made.
+    pub(super) fn identity(&self) -> String {
+        format!("{} {}", self.source.identity(), self.run.rules.fingerprint())
+    }
+
     pub(super) fn page(&self, resource: &'static str, reached: Reached) -> PageWrite {
         PageWrite {
             repository_id: self.id,
@@ -252,7 +258,8 @@ async fn one(run: &Run, name: &RepoName) -> Result<(RepositoryRecord, Option<Ren
         let identity = identify(run, &source, name).await?;
         id = Some(identity.id);
         renamed = identity.renamed;
-        let subject = Subject { run, source, id: identity.id, name: identity.name };
+        let Identity { id, name, archived, .. } = identity;
+        let subject = Subject { run, source, id, name, archived };
         issues::sync(&subject, &mut tally).await
     };
     let failure = match done.await {

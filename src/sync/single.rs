@@ -4,10 +4,11 @@ use super::guard::is_suspect;
 use super::pass::{Met, Tally};
 use super::put::put;
 use super::run::{Failure, Subject};
+use super::write_back::{changes, write_back};
 use crate::api::RepoName;
 use crate::github::model::{Issue, Repository};
 use crate::github::{self, Body, decode_one};
-use crate::store::{PageWrite, Reached, Removal, Removed, SeenPage, SetAside};
+use crate::store::{Reached, Removal, Removed, SeenPage, SetAside};
 
 /// The cursors' name of what is asked for one by one.
 const RESOURCE: &str = "issues.single";
@@ -107,7 +108,7 @@ async fn ask(subject: &Subject<'_>, number: i64, anew: bool) -> Result<Said, Fai
     let url = source.url(&path);
     let seen = match run.full || anew {
         true => None,
-        false => run.store.seen_page(&url, source.identity()).await?,
+        false => run.store.seen_page(&url, &subject.identity()).await?,
     };
     let etag = seen.as_ref().map(|seen| seen.etag.as_str()).filter(|etag| !etag.is_empty());
     let answer = match run.until_stopped(source.get(&path, etag)).await? {
@@ -131,7 +132,7 @@ async fn ask(subject: &Subject<'_>, number: i64, anew: bool) -> Result<Said, Fai
     }
     let seen = SeenPage {
         url,
-        identity: source.identity().to_owned(),
+        identity: subject.identity(),
         etag: answer.etag.unwrap_or_default(),
         next_url: None,
         numbers: vec![number],
@@ -194,13 +195,9 @@ async fn keep(subject: &Subject<'_>, said: Said, tally: &mut Tally) -> Result<()
         Said::Bad(item) => write.set_aside.push(item),
         Said::Unchanged | Said::Gone(_) | Said::NotFound => return Ok(()),
     }
-    store(subject, write, tally).await
-}
-
-async fn store(subject: &Subject<'_>, write: PageWrite, tally: &mut Tally) -> Result<(), Failure> {
-    let counts = put(subject.run, write).await?;
-    tally.counts += counts;
-    Ok(())
+    let to_github = changes(subject, &write.issues);
+    tally.counts += put(subject.run, write).await?;
+    write_back(subject, to_github).await
 }
 
 async fn remove(

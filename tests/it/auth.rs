@@ -24,12 +24,12 @@ use crate::sync::{store, sync_as};
 const PKCS8_KEY: &str = include_str!("../keys/app-pkcs8.pem");
 const OTHER_KEY: &str = include_str!("../keys/server-key.pem");
 
-fn start() -> DateTime<Utc> {
+pub(crate) fn start() -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_225_600, 0).unwrap()
 }
 
-/// A stand-in whose clock stands, and whose App 7 is installed for acme, as installation 11.
-async fn github(repositories: usize, issues: usize) -> StandIn {
+/// A world whose clock stands, and whose App 7 is installed for acme, as installation 11.
+pub(crate) fn world(repositories: usize, issues: usize) -> World {
     let mut world = World::generate(11, repositories, issues);
     world.set_now(Some(start()));
     let lines = APP_PUBLIC_KEY.lines().filter(|line| !line.starts_with('-'));
@@ -37,15 +37,19 @@ async fn github(repositories: usize, issues: usize) -> StandIn {
     let mut app = stand_in::App::new(7, Some(key));
     assert_eq!(app.install("acme"), 11);
     world.app = Some(app);
-    StandIn::start(world).await
+    world
 }
 
-fn app(key: &str, installation: Option<u64>) -> Credentials {
+async fn github(repositories: usize, issues: usize) -> StandIn {
+    StandIn::start(world(repositories, issues)).await
+}
+
+pub(crate) fn app(key: &str, installation: Option<u64>) -> Credentials {
     let key = AppKey::from_pem(SecretString::from(key)).unwrap();
     Credentials::App(App { id: 7, key, installation })
 }
 
-fn access(base: &str, credentials: ReadCredentials) -> Access {
+pub(crate) fn access(base: &str, credentials: ReadCredentials) -> Access {
     let base = BaseUrl::parse(base, false).unwrap();
     Access { base, credentials, network: Network::default(), quota_floor: DEFAULT_FLOOR }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt};
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::DeleteParams;
 use kube::runtime::wait::await_condition;
 use kube::runtime::wait::conditions::is_deleted;
 use kube::runtime::{WatchStreamExt, watcher};
@@ -138,21 +138,16 @@ async fn a_cancelled_waiter_leaves_at_once_and_a_cancelled_run_stops() {
     space.manual("waits").await;
     space.in_phase("waits", Phase::Queued).await;
 
-    cancel(&space, "waits").await;
+    space.change("waits", json!({"cancel": true})).await;
     assert_eq!(phase_of(&space.finished("waits").await), Phase::Cancelled);
     assert_eq!(phase_of(&space.get("runs").await), Phase::Running, "the other one goes on");
 
-    cancel(&space, "runs").await;
+    space.change("runs", json!({"cancel": true})).await;
     assert_eq!(phase_of(&space.finished("runs").await), Phase::Cancelled);
     space.lease_when("the lock is free", |lease| holder(lease).is_empty()).await;
     let runs = history(folder.path()).await;
     assert_eq!(runs.len(), 1);
     assert_eq!(runs[0].state, RunState::Cancelled);
-}
-
-async fn cancel(space: &Namespace, name: &str) {
-    let patch = Patch::Merge(json!({"spec": {"cancel": true}}));
-    space.requests().patch(name, &PatchParams::default(), &patch).await.unwrap();
 }
 
 #[tokio::test]
@@ -211,8 +206,7 @@ async fn a_suspended_request_holds_nobody_up() {
     space.manual("runs").await;
     assert_eq!(phase_of(&space.finished("runs").await), Phase::Succeeded);
     assert_eq!(phase_of(&space.get("sleeps").await), Phase::Queued);
-    let patch = Patch::Merge(json!({"spec": {"suspend": false}}));
-    space.requests().patch("sleeps", &PatchParams::default(), &patch).await.unwrap();
+    space.change("sleeps", json!({"suspend": false})).await;
     assert_eq!(phase_of(&space.finished("sleeps").await), Phase::Succeeded);
 }
 

@@ -1,29 +1,20 @@
 //! One run after the other against the stand-in: what is asked, and what is written.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use http::StatusCode;
-use secrecy::SecretString;
 use singletrack::api::Phase;
-use singletrack::github::{Access, BaseUrl, Source};
-use singletrack::lease::{RunNumber, Tenure};
+use singletrack::github::Access;
 use singletrack::process::clock::Clock;
-use singletrack::store::{NewRun, RepositoryRecord, Retention, Sqlite, Store};
-use singletrack::sync::{
-    Achieved, Broken, Conclusion, Rules, RulesConfig, Run, Tracked, conclude, run,
-};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use singletrack::store::{RepositoryRecord, Sqlite, Store};
+use singletrack::sync::{Broken, Conclusion};
 
 use crate::stand_in::{Fault, Matcher, StandIn, World};
-use crate::support::TOKEN;
+use crate::support::{Attempt, TOKEN};
 
 /// One run over all repositories of the stand-in.
 pub(crate) async fn sync(github: &StandIn, store: &Sqlite) -> Conclusion {
-    let base = BaseUrl::parse(&github.base_url(), false).unwrap();
-    let access = Access::with_token(base, SecretString::from(TOKEN));
-    sync_as(github, store, &access, &Clock::default()).await.unwrap().0
+    Attempt::over(github).run(store).await.conclusion
 }
 
 /// One run over all repositories of the stand-in, with this access and on this clock.
@@ -33,45 +24,10 @@ pub(crate) async fn sync_as(
     access: &Access,
     clock: &Clock,
 ) -> Result<(Conclusion, Vec<RepositoryRecord>), Broken> {
-    let number = store.ticket(RunNumber(0)).await.unwrap();
-    let tenure = Tenure::without_cluster(number, "test", "nonce");
-    let new = NewRun {
-        run_type: "manual",
-        dry_run: false,
-        namespace: "test".into(),
-        name: format!("run-{number}"),
-        uid: format!("uid-{number}"),
-        attempt: 1,
-        takeover_reason: None,
-        started_at: clock.now(),
-        coalesced: Vec::new(),
-        excluded_labels: Vec::new(),
-    };
-    store.activate(&tenure, &new).await.unwrap();
-    let names: Vec<_> = github.world(|world| {
-        world.repositories().map(|repo| repo.full_name().parse().unwrap()).collect()
-    });
-    let tracked = Tracked::new(&names, &[]);
-    let it = Run {
-        store: Arc::new(store.clone()),
-        source: Source::connect(access, clock.clone()).unwrap(),
-        tenure,
-        request: format!("uid-{number}"),
-        rules: Rules::from(RulesConfig::default()),
-        wanted: tracked.resolve(None).unwrap(),
-        tracked,
-        discovery: Arc::default(),
-        retention: Retention::default(),
-        parallel: 4,
-        full: false,
-        dry: false,
-        reconcile: false,
-        clock: clock.clone(),
-        stop: CancellationToken::new(),
-        progress: watch::Sender::default(),
-    };
-    let Achieved { records, .. } = run(&it).await?;
-    Ok((conclude(&records, it.source.usage()), records))
+    let (access, clock) = (access.clone(), clock.clone());
+    let attempt = Attempt { access, clock, ..Attempt::over(github) };
+    let came = attempt.try_run(store).await?;
+    Ok((came.conclusion, came.achieved.records))
 }
 
 pub(crate) async fn store(folder: &Path) -> Sqlite {
@@ -80,7 +36,7 @@ pub(crate) async fn store(folder: &Path) -> Sqlite {
     store
 }
 
-async fn start(repositories: usize, issues: usize, cursor_links: bool) -> StandIn {
+pub(crate) async fn start(repositories: usize, issues: usize, cursor_links: bool) -> StandIn {
     let mut world = World::generate(11, repositories, issues);
     world.token = Some(TOKEN.to_owned());
     world.cursor_links = cursor_links;
@@ -88,7 +44,7 @@ async fn start(repositories: usize, issues: usize, cursor_links: bool) -> StandI
 }
 
 /// Every row of the data tables.
-async fn data(store: &Sqlite) -> Vec<Vec<Vec<String>>> {
+pub(crate) async fn data(store: &Sqlite) -> Vec<Vec<Vec<String>>> {
     let mut tables = Vec::new();
     for table in ["repositories", "issues", "pull_requests"] {
         tables.push(store.query(&format!("SELECT * FROM {table}")).await.unwrap().1);

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rustls::{SignatureScheme, crypto::ring};
 use serde_json::{Value, json};
 
-use super::answer::Answer;
+use super::{answer::Answer, shapes, world::World};
 
 /// A GitHub App, its installations and their tokens.
 #[derive(Clone, Debug)]
@@ -92,17 +92,20 @@ impl App {
     }
 
     /// Answers what is asked as the App itself.
-    pub(super) fn answer(&mut self, method: &str, segments: &[&str], now: DateTime<Utc>) -> Answer {
+    pub(super) fn answer(&mut self, world: &World, method: &str, segments: &[&str]) -> Answer {
         match (method, segments) {
-            ("GET", ["app"]) => Answer::ok(&json!({"id": self.id, "slug": "singletrack"})),
+            ("GET", ["app"]) => Answer::ok(&shapes::app(self.id, world.base_url())),
             (
                 "GET",
                 ["users" | "orgs", owner, "installation"] | ["repos", owner, _, "installation"],
             ) => match self.installations.get(&owner.to_ascii_lowercase()) {
-                Some(id) => Answer::ok(&json!({"id": id, "app_id": self.id})),
+                Some(id) => {
+                    let account = world.account(owner);
+                    Answer::ok(&shapes::installation(*id, self.id, &account, world.base_url()))
+                }
                 None => Answer::not_found(),
             },
-            ("POST", ["app", "installations", id, "access_tokens"]) => self.mint(id, now),
+            ("POST", ["app", "installations", id, "access_tokens"]) => self.mint(id, world.now()),
             _ => Answer::not_found(),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::{
-    issue::{Issue, Stored},
+    issue::{Issue, Stored, User},
     world::Clock,
 };
 
@@ -14,8 +14,7 @@ use super::{
 #[expect(clippy::struct_excessive_bools, reason = "these are GitHub's own fields")]
 pub struct Repository {
     id: u64,
-    owner: String,
-    owner_id: u64,
+    owner: User,
     name: String,
     /// Whether only those who are let in see it.
     pub private: bool,
@@ -52,12 +51,11 @@ pub enum Gone {
 }
 
 impl Repository {
-    pub(super) fn new(id: u64, owner: (&str, u64), name: &str, clock: Clock) -> Self {
+    pub(super) fn new(id: u64, owner: User, name: &str, clock: Clock) -> Self {
         let now = clock.now();
         Self {
             id,
-            owner: owner.0.to_owned(),
-            owner_id: owner.1,
+            owner,
             name: name.to_owned(),
             private: false,
             archived: false,
@@ -82,12 +80,21 @@ impl Repository {
 
     /// The owner's login.
     pub fn owner(&self) -> &str {
-        &self.owner
+        &self.owner.login
     }
 
     /// The owner's number.
     pub fn owner_id(&self) -> u64 {
-        self.owner_id
+        self.owner.id
+    }
+
+    /// Whose it is: a person or an organization.
+    pub fn account(&self) -> &User {
+        &self.owner
+    }
+
+    pub(super) fn set_account(&mut self, owner: User) {
+        self.owner = owner;
     }
 
     /// The name without its owner.
@@ -97,7 +104,7 @@ impl Repository {
 
     /// `owner/name`, in its own case.
     pub fn full_name(&self) -> String {
-        format!("{}/{}", self.owner, self.name)
+        format!("{}/{}", self.owner.login, self.name)
     }
 
     /// The issue of this number, if it is here.
@@ -206,10 +213,9 @@ impl Repository {
         self.issues.get(&number)
     }
 
-    pub(super) fn rename(&mut self, owner: (&str, u64), name: &str) {
+    pub(super) fn rename(&mut self, owner: User, name: &str) {
         self.renamed_from.push(self.full_name());
-        owner.0.clone_into(&mut self.owner);
-        self.owner_id = owner.1;
+        self.owner = owner;
         name.clone_into(&mut self.name);
         self.updated_at = self.clock.now();
         self.forget_json();

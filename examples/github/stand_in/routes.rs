@@ -30,6 +30,7 @@ pub(super) fn answer(world: &mut World, ask: &Ask) -> Answer {
         ("GET", ["rate_limit"]) => rate_limit(world),
         ("GET", ["users", login, "repos"]) => owned(world, ask, owner_id(login), true),
         ("GET", ["user", id, "repos"]) => owned(world, ask, number(id), true),
+        ("GET", ["orgs", login, "repos"]) if world.is_person(login) => Answer::not_found(),
         ("GET", ["orgs", login, "repos"]) => owned(world, ask, owner_id(login), false),
         ("GET", ["organizations", id, "repos"]) => owned(world, ask, number(id), false),
         ("GET", ["installation", "repositories"]) => installed(world, ask),

@@ -209,10 +209,12 @@ fn answer(world: &mut World, ask: &Ask, asked: &HeaderMap) -> (Answer, HeaderMap
     let mut headers = standard_headers(now);
     let mut answer = if !is_let_in(world, &ask.path, asked) {
         Answer::error(StatusCode::UNAUTHORIZED, "Bad credentials")
-    } else if let Some(app) = world.app.as_mut().filter(|_| is_for_app(&ask.path)) {
+    } else if let Some(mut app) = world.app.take_if(|_| is_for_app(&ask.path)) {
         let segments = ask.segments();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        app.answer(ask.method.as_str(), &segments, now)
+        let answer = app.answer(world, ask.method.as_str(), &segments);
+        world.app = Some(app);
+        answer
     } else if is_of_another(world, &ask.path, asked) {
         Answer::not_found()
     } else if world.quota.remaining() == 0 && !is_free {

@@ -11,6 +11,9 @@ use super::{
 
 const HTML: &str = "https://github.com";
 
+/// When those accounts and Apps were made that nobody asks.
+const BEGINNING: &str = "2020-01-01T00:00:00Z";
+
 /// The URLs of a user, as the name of the field and what follows the user's own URL.
 const USER_URLS: [(&str, &str); 9] = [
     ("followers_url", "/followers"),
@@ -101,7 +104,7 @@ pub(super) fn profile(of: &User, base: &str) -> Value {
         object[field] = 0.into();
     }
     for field in ["created_at", "updated_at"] {
-        object[field] = "2020-01-01T00:00:00Z".into();
+        object[field] = BEGINNING.into();
     }
     object
 }
@@ -251,11 +254,6 @@ pub(super) fn repository(repository: &Repository, base: &str) -> Value {
     let full_name = repository.full_name();
     let url = format!("{base}/repos/{full_name}");
     let html_url = format!("{HTML}/{full_name}");
-    let owner = User {
-        id: repository.owner_id(),
-        login: repository.owner().to_owned(),
-        kind: "Organization".to_owned(),
-    };
     let mut object = unremarkable();
     for (field, value) in about(repository) {
         object[field] = value;
@@ -265,7 +263,7 @@ pub(super) fn repository(repository: &Repository, base: &str) -> Value {
         ("node_id", format!("R_kgDO{:08x}", repository.id()).into()),
         ("name", repository.name().into()),
         ("full_name", full_name.as_str().into()),
-        ("owner", user(&owner, base)),
+        ("owner", user(repository.account(), base)),
         ("html_url", html_url.as_str().into()),
         ("git_url", format!("git://github.com/{full_name}.git").into()),
         ("ssh_url", format!("git@github.com:{full_name}.git").into()),
@@ -312,6 +310,49 @@ fn unremarkable() -> Value {
         "topics": [], "temp_clone_token": "", "custom_properties": {},
         "permissions":
             {"admin": false, "maintain": false, "push": false, "triage": false, "pull": true},
+    })
+}
+
+/// A GitHub App, as it is told about itself.
+pub(super) fn app(id: u64, base: &str) -> Value {
+    json!({
+        "id": id,
+        "slug": "singletrack",
+        "node_id": format!("A_kgDO{id:08x}"),
+        "owner": user(&User::named("octavia"), base),
+        "name": "Singletrack",
+        "description": null,
+        "external_url": "https://example.com",
+        "html_url": format!("{HTML}/apps/singletrack"),
+        "created_at": BEGINNING,
+        "updated_at": BEGINNING,
+        "permissions": {"issues": "read", "metadata": "read"},
+        "events": [],
+    })
+}
+
+/// Where a GitHub App is installed.
+pub(super) fn installation(id: u64, app: u64, account: &User, base: &str) -> Value {
+    json!({
+        "id": id,
+        "app_id": app,
+        "app_slug": "singletrack",
+        "account": user(account, base),
+        "target_id": account.id,
+        "target_type": account.kind,
+        "repository_selection": "all",
+        "access_tokens_url": format!("{base}/app/installations/{id}/access_tokens"),
+        "repositories_url": format!("{base}/installation/repositories"),
+        "html_url": format!("{HTML}/settings/installations/{id}"),
+        "permissions": {"issues": "read", "metadata": "read"},
+        "events": [],
+        "created_at": BEGINNING,
+        "updated_at": BEGINNING,
+        "single_file_name": null,
+        "has_multiple_single_files": false,
+        "single_file_paths": [],
+        "suspended_by": null,
+        "suspended_at": null,
     })
 }
 

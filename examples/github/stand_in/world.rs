@@ -1,7 +1,7 @@
 //! What the stand-in knows: repositories, a clock, a quota and a token.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -11,6 +11,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use super::{
     app::App,
     generate::hash,
+    issue::User,
     repository::{Gone, Repository},
 };
 
@@ -29,6 +30,8 @@ pub struct World {
     pub cursor_links: bool,
     clock: Clock,
     base_url: String,
+    /// The owners that are persons, in small letters.
+    persons: BTreeSet<String>,
     repositories: BTreeMap<u64, Repository>,
     next_repository_id: u64,
 }
@@ -44,6 +47,7 @@ impl World {
             cursor_links: false,
             clock: Clock::default(),
             base_url: "https://api.github.com".to_owned(),
+            persons: BTreeSet::new(),
             repositories: BTreeMap::new(),
             next_repository_id: 700_000_001,
         }
@@ -76,6 +80,26 @@ impl World {
         self.repositories.values_mut().for_each(Repository::forget_json);
     }
 
+    /// The account that owns repositories under this login: an organization, or a person.
+    pub fn account(&self, login: &str) -> User {
+        let kind = if self.is_person(login) { "User" } else { "Organization" };
+        User { id: owner_id(login), login: login.to_owned(), kind: kind.to_owned() }
+    }
+
+    /// Makes an owner a person, whom no path of organizations knows.
+    pub fn make_person(&mut self, owner: &str) {
+        self.persons.insert(owner.to_ascii_lowercase());
+        let accounts: Vec<_> =
+            self.repositories().map(|one| (one.id(), self.account(one.owner()))).collect();
+        for (id, account) in accounts {
+            self.by_id_mut(id).expect("it was just found").set_account(account);
+        }
+    }
+
+    pub(super) fn is_person(&self, owner: &str) -> bool {
+        self.persons.contains(&owner.to_ascii_lowercase())
+    }
+
     /// Adds a repository without issues.
     ///
     /// # Panics
@@ -86,7 +110,7 @@ impl World {
         let (owner, name) = split(full_name);
         let id = self.next_repository_id;
         self.next_repository_id += 1;
-        let repository = Repository::new(id, (owner, owner_id(owner)), name, self.clock.clone());
+        let repository = Repository::new(id, self.account(owner), name, self.clock.clone());
         self.repositories.entry(id).or_insert(repository)
     }
 
@@ -149,10 +173,11 @@ impl World {
         let taken = self.find(new).is_some_and(|other| other.id() != id);
         assert!(!taken, "there already is a {new}");
         let (owner, name) = split(new);
+        let account = self.account(owner);
         for other in self.repositories.values_mut() {
             other.renamed_from.retain(|former| !former.eq_ignore_ascii_case(old));
         }
-        self.repository_mut(old).rename((owner, owner_id(owner)), name);
+        self.repository_mut(old).rename(account, name);
     }
 
     /// Deletes a repository: its names and its id are answered 404 from now on.

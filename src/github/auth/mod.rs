@@ -192,7 +192,7 @@ async fn find(source: &Source, owner: &str, asked: &str) -> Result<u64, Error> {
 
 /// Asks as the App. `None`: there is no such thing.
 async fn ask(source: &Source, method: Method, path: &str) -> Result<Option<bytes::Bytes>, Error> {
-    let question = Question { method, path, etag: None, by: By::App, owner: None };
+    let question = Question { method, path, etag: None, body: None, by: By::App, owner: None };
     // On the heap, since this is asked in the middle of another question.
     match Box::pin(source.follow(question)).await {
         Ok(answer) => Ok(Some(answer.into_json())),

@@ -1,4 +1,4 @@
-//! What people do to the file itself: ask it, copy it, look it over, and hand it over.
+//! What people do to the file itself: ask it, copy it, and look it over.
 
 use std::path::Path;
 
@@ -85,27 +85,6 @@ impl Sqlite {
             _ => Err(failed(sqlx::Error::Protocol(format!("the copy is damaged: {found}")))),
         }
     }
-}
-
-/// Makes `owner` the owner, and gives the one before.
-pub(super) async fn adopt(store: &Sqlite, owner: &str) -> Result<Option<String>, Error> {
-    MIGRATIONS.run(&store.writer).await.map_err(|source| Error::Migrate { source })?;
-    let doing = "hand over the store";
-    let failed = |source| Error::of(doing, source);
-    let mut tx = store.begin(doing).await?;
-    let before: Option<String> = sqlx::query_scalar("SELECT owner FROM sync_store")
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(failed)?;
-    sqlx::query("DELETE FROM sync_store").execute(&mut *tx).await.map_err(failed)?;
-    sqlx::query("INSERT INTO sync_store (owner) VALUES (?1)")
-        .bind(owner)
-        .execute(&mut *tx)
-        .await
-        .map_err(failed)?;
-    tx.commit().await.map_err(failed)?;
-    store.belongs_to(owner);
-    Ok(before)
 }
 
 fn values(row: &SqliteRow) -> Result<Vec<Value>, sqlx::Error> {

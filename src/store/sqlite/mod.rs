@@ -2,12 +2,13 @@
 
 mod care;
 mod fenced;
+mod owner;
 mod pages;
 mod runs;
 mod upkeep;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -94,12 +95,6 @@ impl Sqlite {
         self.writer.close().await;
     }
 
-    /// Takes note of whose it is.
-    fn belongs_to(&self, owner: &str) {
-        let mut known = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = Some(owner.to_owned());
-    }
-
     /// A transaction that may write. It waits for the writer before it, at most 30 seconds.
     async fn begin(&self, doing: &'static str) -> Result<Transaction<'static, Db>, Error> {
         self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|source| Error::of(doing, source))
@@ -109,37 +104,7 @@ impl Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn prepare(&self, owner: &str) -> Result<(), Error> {
-        // Before anything is changed: the tables of another operator are not ours to bring up to
-        // date. Where they cannot be read there are none.
-        let found =
-            sqlx::query_scalar("SELECT owner FROM sync_store").fetch_optional(&self.readers);
-        if let Ok(Some::<String>(found)) = found.await
-            && found != owner
-        {
-            return Err(Error::InUse { owner: found });
-        }
-        MIGRATIONS.run(&self.writer).await.map_err(|source| Error::Migrate { source })?;
-        let doing = "claim the store";
-        let failed = |source| Error::of(doing, source);
-        let mut tx = self.begin(doing).await?;
-        let found: Option<String> = sqlx::query_scalar("SELECT owner FROM sync_store")
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(failed)?;
-        match found {
-            Some(found) if found == owner => {}
-            Some(owner) => return Err(Error::InUse { owner }),
-            None => {
-                sqlx::query("INSERT INTO sync_store (owner) VALUES (?1)")
-                    .bind(owner)
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(failed)?;
-                tx.commit().await.map_err(failed)?;
-            }
-        }
-        self.belongs_to(owner);
-        Ok(())
+        owner::prepare(self, owner).await
     }
 
     async fn newest(&self) -> Result<RunNumber, Error> {
@@ -289,7 +254,7 @@ impl Store for Sqlite {
     }
 
     async fn adopt(&self, owner: &str) -> Result<Option<String>, Error> {
-        care::adopt(self, owner).await
+        owner::adopt(self, owner).await
     }
 }
 

@@ -1,13 +1,11 @@
 //! The run history and the fence.
 
-use std::sync::PoisonError;
-
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row, Sqlite as Db, SqlitePool, Transaction};
 
 use super::fenced::Fenced;
-use super::{Sqlite, micros};
+use super::{Sqlite, micros, owner};
 use crate::api::{ApiUse, RepositoryPhase, RunResult};
 use crate::lease::{RunNumber, Tenure};
 use crate::store::{
@@ -23,7 +21,7 @@ pub(super) async fn activate(
 ) -> Result<Activation, Error> {
     let failed = |source| Error::of(ACTIVATE, source);
     let mut tx = store.begin(ACTIVATE).await?;
-    check_owner(store, &mut tx).await?;
+    owner::check(store, &mut tx, ACTIVATE).await?;
     if let Some(number) = ended_number(&mut tx, &run.uid).await? {
         return Err(Error::HasRun(number));
     }
@@ -56,20 +54,6 @@ pub(super) async fn activate(
     exclude(&mut tx, &run.excluded_labels).await?;
     tx.commit().await.map_err(failed)?;
     Ok(Activation { interrupted, coalesced: coalesced.0 })
-}
-
-/// A store that was handed over since it was prepared is not ours any more.
-async fn check_owner(store: &Sqlite, tx: &mut Transaction<'static, Db>) -> Result<(), Error> {
-    let ours = store.owner.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let Some(ours) = ours else { return Ok(()) };
-    let found: Option<String> = sqlx::query_scalar("SELECT owner FROM sync_store")
-        .fetch_optional(&mut **tx)
-        .await
-        .map_err(|source| Error::of(ACTIVATE, source))?;
-    match found {
-        Some(found) if found == ours => Ok(()),
-        found => Err(Error::InUse { owner: found.unwrap_or_default() }),
-    }
 }
 
 async fn ended_number(

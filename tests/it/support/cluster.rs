@@ -10,7 +10,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace as Space;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{ListParams, ObjectMeta, PostParams};
+use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client, Config, ResourceExt};
@@ -104,6 +104,13 @@ impl Namespace {
     pub(crate) async fn create(&self, name: &str, spec: SyncRequestSpec) -> SyncRequest {
         let request = SyncRequest::new(name, spec);
         self.requests().create(&PostParams::default(), &request).await.expect("it is accepted")
+    }
+
+    /// Changes fields of the spec.
+    pub(crate) async fn change(&self, name: &str, spec: serde_json::Value) {
+        let patch = Patch::Merge(serde_json::json!({ "spec": spec }));
+        let changed = self.requests().patch(name, &PatchParams::default(), &patch).await;
+        changed.expect("it is accepted");
     }
 
     pub(crate) async fn get(&self, name: &str) -> SyncRequest {

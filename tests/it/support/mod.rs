@@ -2,15 +2,20 @@
 
 mod cluster;
 mod command;
+mod description;
 mod operator;
 mod proxy;
+mod referee;
+mod run;
 
 use std::time::Duration;
 
 pub(crate) use cluster::{Namespace, cluster, phase_of};
 pub(crate) use command::{Command, Said};
-pub(crate) use operator::{Pod, TOKEN, history, operator};
+pub(crate) use operator::{Operator, Pod, TOKEN, history, operator};
 pub(crate) use proxy::{Action, Proxy, Rule};
+pub(crate) use referee::{Exchange, Judged, judged};
+pub(crate) use run::{Attempt, Came};
 
 /// The private key of a GitHub App, and its public half.
 pub(crate) const APP_KEY: &str = include_str!("../../keys/app-pkcs1.pem");

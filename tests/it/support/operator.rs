@@ -143,12 +143,22 @@ impl Operator {
             .await;
     }
 
-    /// The answer of `/readyz`, once `holds` is true of its status and text.
-    pub(crate) async fn ready_when(&self, holds: impl Fn(u16, &str) -> bool) -> String {
+    /// Where its endpoints are.
+    async fn address(&self) -> String {
         self.says("the operator has started").await;
         let log = self.log();
         let address = log.split("address=").nth(1).and_then(|rest| rest.split(' ').next());
-        let address = address.expect("the log names the address").to_owned();
+        address.expect("the log names the address").to_owned()
+    }
+
+    /// What `/metrics` says.
+    pub(crate) async fn metrics(&self) -> String {
+        get(&self.address().await, "/metrics").await.1
+    }
+
+    /// The answer of `/readyz`, once `holds` is true of its status and text.
+    pub(crate) async fn ready_when(&self, holds: impl Fn(u16, &str) -> bool) -> String {
+        let address = self.address().await;
         poll("readyz", async || {
             let (status, text) = get(&address, "/readyz").await;
             holds(status, &text).then_some(text)
