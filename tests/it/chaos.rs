@@ -73,9 +73,9 @@ fn change(world: &mut World, step: i64) {
 async fn rows(store: &Sqlite) -> Rows {
     let mut all = Rows::new();
     for table in ["issues", "pull_requests"] {
-        let (names, found) = store.query(&format!("SELECT * FROM {table}")).await.unwrap();
+        let (columns, found) = store.query(&format!("SELECT * FROM {table}")).await.unwrap();
         for cells in found {
-            let named = names.iter().cloned().zip(cells);
+            let named = columns.iter().cloned().zip(cells);
             let row: Row = named.filter(|(name, _)| !name.starts_with("stored_")).collect();
             let cell =
                 |wanted: &str| row.iter().find(|(name, _)| name == wanted).unwrap().1.clone();
@@ -193,7 +193,8 @@ async fn live(seed: u64, calm: &[Rows]) -> Result<u32, String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_answered_no_row_is_wrong_and_none_is_lost() {
     let calm = Arc::new(calm().await);
-    let one: Option<u64> = std::env::var("SEED").ok().map(|seed| seed.parse().unwrap());
+    let one: Option<u64> =
+        std::env::var_os("SEED").map(|seed| seed.to_str().unwrap().parse().unwrap());
     let seeds = one.map_or(0..SEEDS, |seed| seed..seed + 1);
     let runs = (seeds.end - seeds.start) * u64::try_from(STEPS).unwrap();
     let (mut failed, mut broken) = (0, Vec::new());

@@ -63,7 +63,7 @@ pub(super) fn fault(seed: u64, ask: &Ask, nth: usize) -> Option<Fault> {
 /// Any status, with words of its own and headers that may make no sense.
 fn status(dice: &mut Dice, ask: &Ask) -> Fault {
     let status = match dice.one_in(3) {
-        // 401 ends a run: once in a while.
+        // Among them, now and then, a 401, which ends a run.
         true => u16::try_from(200 + dice.below(400)).unwrap_or(500),
         false => STATUSES[usize::try_from(dice.below(24)).unwrap_or_default()],
     };
