@@ -1,8 +1,9 @@
 //! Whole runs against a stand-in that answers at random: they end, no row is wrong, none is lost.
 //!
-//! `SEED=7 cargo test --test it chaos` plays one seed alone.
+//! `SEED=7 cargo test --test it chaos` plays one seed alone, and `SEED=60..300` others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -190,12 +191,20 @@ async fn live(seed: u64, calm: &[Rows]) -> Result<u32, String> {
     end.map(|()| failed).map_err(|what| format!("after two calm runs ({last}): {what}"))
 }
 
+/// All seeds, or those of the variable: one, or a range such as `60..300`.
+fn seeds() -> Range<u64> {
+    let Some(given) = std::env::var_os("SEED") else { return 0..SEEDS };
+    let given = given.to_str().unwrap();
+    match given.split_once("..") {
+        Some((from, to)) => from.parse().unwrap()..to.parse().unwrap(),
+        None => given.parse().map(|seed: u64| seed..seed + 1).unwrap(),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_answered_no_row_is_wrong_and_none_is_lost() {
     let calm = Arc::new(calm().await);
-    let one: Option<u64> =
-        std::env::var_os("SEED").map(|seed| seed.to_str().unwrap().parse().unwrap());
-    let seeds = one.map_or(0..SEEDS, |seed| seed..seed + 1);
+    let seeds = seeds();
     let runs = (seeds.end - seeds.start) * u64::try_from(STEPS).unwrap();
     let (mut failed, mut broken) = (0, Vec::new());
     let mut lives = futures::stream::iter(seeds)
