@@ -50,6 +50,9 @@ pub enum Error {
     #[error("{what} was moved more than {hops} times")]
     MovedInCircles { what: String, hops: usize },
 
+    #[error("the pages of {what} lead in a circle")]
+    LinkedInCircles { what: String },
+
     #[error("{what} failed {tries} times, at last with: {last}")]
     Ill { what: String, tries: u32, last: String, status: Option<u16> },
 
@@ -91,7 +94,7 @@ impl Error {
             Self::Gone { .. } => "Gone",
             Self::Refused { .. } => "Refused",
             Self::Foreign { .. } => "ForeignLink",
-            Self::MovedInCircles { .. } => "MovedInCircles",
+            Self::MovedInCircles { .. } | Self::LinkedInCircles { .. } => "MovedInCircles",
             Self::Ill { .. } => "GitHubUnavailable",
             Self::TooLarge { .. } => "TooLarge",
             Self::Unreadable { .. } => "Unreadable",

@@ -6,7 +6,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use super::pass::in_circles;
 use super::run::{Failure, Run};
 use crate::api::RepoName;
 use crate::github::model::Repository;
@@ -93,7 +92,8 @@ async fn read(
         all.extend(page.found.iter().cloned());
         walked.insert(this);
         if page.next.as_ref().is_some_and(|next| walked.contains(next)) {
-            return Err(in_circles(first).into());
+            let what = first.to_owned();
+            return Err(github::Error::LinkedInCircles { what }.into());
         }
         path.clone_from(&page.next);
         run.discovery.keep(key, page);

@@ -41,6 +41,8 @@ struct Beginning {
     began_at: Option<DateTime<Utc>>,
     /// Whether it has changed a row already.
     changed: bool,
+    /// Whether pages that are remembered are read all the same.
+    anew: bool,
 }
 
 /// A page on its way from GitHub to the store.
@@ -71,6 +73,12 @@ impl Pass<'_> {
                     tracing::info!(repo.name = %self.subject.name, size, "smaller pages");
                     beginning = self.beginning(&known, *size);
                 }
+                // Pages that are remembered may lead wrong: they are read once more as they are now.
+                (Err(Failure::GitHub(github::Error::LinkedInCircles { .. })), _)
+                    if !beginning.anew =>
+                {
+                    beginning = Beginning { anew: true, ..self.beginning(&known, SIZES[0]) };
+                }
                 (done, _) => return done,
             }
         }
@@ -83,7 +91,7 @@ impl Pass<'_> {
         let first = run.source.url(&path);
         // A full pass reads all of it anew, so only the same request's may be gone on with.
         let key = if run.full { format!("{first}#{}", run.request) } else { first };
-        Beginning { key, path, began_at: None, changed: false }
+        Beginning { key, path, began_at: None, changed: false, anew: false }
     }
 
     /// Where the pass goes on that was cut short, with the place of its page size in [`SIZES`].
@@ -254,7 +262,7 @@ impl Reader<'_> {
         while let Some(this) = path {
             let url = source.url(&this);
             walked.insert(url.clone());
-            let seen = match run.full {
+            let seen = match run.full || from.anew {
                 true => None,
                 false => run.store.seen_page(&url, &self.subject.identity()).await?,
             };
@@ -263,9 +271,10 @@ impl Reader<'_> {
             let answer = run.until_stopped(source.get(&this, etag)).await??;
             let began_at = *began_at.get_or_insert(answer.date);
             let (body, seen) = self.page(url, seen, answer)?;
-            // Before it is stored, so that nothing leads there again.
+            // Before it is stored, so that this page does not lead there again.
             if seen.next_url.as_ref().is_some_and(|next| walked.contains(next)) {
-                return Err(in_circles(&self.subject.name.to_string()).into());
+                let what = format!("/repos/{}/issues", self.subject.name);
+                return Err(github::Error::LinkedInCircles { what }.into());
             }
             path = seen.next_url.as_deref().map(|next| source.path(next)).transpose()?;
             if to_writer.send(Page { body, seen, began_at }).await.is_err() {
@@ -303,12 +312,6 @@ impl Reader<'_> {
             }
         }
     }
-}
-
-/// A list whose pages lead back to one of them.
-pub(super) fn in_circles(what: &str) -> github::Error {
-    let problem = "its pages lead in a circle".to_owned();
-    github::Error::Unreadable { what: what.to_owned(), expected: "a list", problem }
 }
 
 /// The items that are newer than what was met before under their number, each number once.

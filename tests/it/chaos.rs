@@ -228,13 +228,27 @@ async fn whatever_is_answered_no_row_is_wrong_and_none_is_lost() {
 async fn a_list_whose_pages_lead_in_a_circle_fails_and_is_whole_the_next_time() {
     let folder = tempfile::tempdir().unwrap();
     let (store, github) = (store(folder.path()).await, StandIn::start(beginning()).await);
-    let page = || Matcher::get("/repos/acme/widgets-0/issues").with("state", "closed");
-    let back = "/repos/acme/widgets-0/issues?state=closed&sort=created&direction=asc&per_page=100";
-    let fault = Fault::message(StatusCode::OK, "").with_header("etag", "\"x\"");
-    let Fault::Status { status, mut headers, .. } = fault else { unreachable!() };
-    headers.push(("link".to_owned(), format!("<{{base}}{back}>; rel=\"next\"")));
-    let body = br#"[{"number":1,"state":"closed"}]"#.to_vec();
-    github.inject(page().with("page", "2"), 0, None, Fault::Status { status, headers, body });
+    let query = "state=closed&sort=created&direction=asc&per_page=100";
+    let second = Matcher::get("/repos/acme/widgets-0/issues").with("state", "closed");
+    // Another address of the first page, so that the circle is seen only one page later.
+    let back = format!("<{{base}}/repos/acme/widgets-0/issues?{query}&page=1>; rel=\"next\"");
+    let first = run(&github, &store, 0).await.unwrap();
+    assert_eq!(first.phase, Phase::Succeeded, "{}", first.message);
+    // The page as it is, with its own ETag, which leads wrong.
+    let asked = "SELECT etag, numbers FROM sync_etags WHERE url LIKE '%state=closed%page=2%'";
+    let known = store.query(asked).await.unwrap().1[0].clone();
+    store.close().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = self::store(folder.path()).await;
+    let numbers: Vec<u64> = serde_json::from_str(&known[1]).unwrap();
+    let items: Vec<_> = numbers
+        .iter()
+        .map(|number| serde_json::json!({"number": number, "state": "closed"}))
+        .collect();
+    let fault = Fault::json(StatusCode::OK, &items.into())
+        .with_header("etag", &known[0])
+        .with_header("link", &back);
+    github.inject(second.with("page", "2"), 0, None, fault);
     let circle = run(&github, &store, 0).await.unwrap();
     assert!(circle.message.contains("circle"), "{}", circle.message);
     github.clear_faults();

@@ -132,10 +132,9 @@ pub(super) fn spoil(real: Response<Bytes>, ask: &Ask, base: &str, seed: u64) -> 
         0 => set("content-type", ["text/plain", "text/html", "", "image/png"][pick(&mut dice, 4)]),
         1 => {
             let here = format!("{base}{}{}", ask.path, ask.raw_query);
-            let first = format!("{base}{}", ask.path);
             let next = [
                 format!("<{here}>; rel=\"next\""),
-                format!("<{first}?page=1>; rel=\"next\""),
+                format!("<{here}&page=1>; rel=\"next\""),
                 "<https://evil.example/x>; rel=\"next\"".to_owned(),
                 format!("<{base}/../x>; rel=\"next\""),
                 "<".to_owned(),
