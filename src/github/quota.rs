@@ -41,6 +41,8 @@ pub fn retry_wait() -> backon::ExponentialBuilder {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn now() -> DateTime<Utc> {
@@ -77,6 +79,28 @@ mod tests {
     fn a_limit_that_says_nothing_is_a_minute_and_growing() {
         for (nth, seconds) in [(0, 60), (1, 120), (2, 240), (6, 3840), (60, 3840)] {
             check(Head::default(), nth, seconds);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_wait_ends_and_one_that_says_nothing_never_shrinks(
+            retry_after in prop::option::of(any::<u64>()),
+            remaining in prop::option::of(-1..2_i64),
+            reset in prop::option::of(any::<i64>()),
+            date in prop::option::of(any::<i32>()),
+            nth: u32,
+        ) {
+            let head = Head {
+                retry_after: retry_after.map(Duration::from_secs),
+                remaining,
+                reset: reset.and_then(|at| DateTime::from_timestamp(at >> 20, 0)),
+                date: date.and_then(|at| DateTime::from_timestamp(at.into(), 0)),
+                ..Head::default()
+            };
+            let wait = limit_wait(&head, nth, now());
+            prop_assert!((Duration::from_secs(1)..=LONGEST).contains(&wait), "{:?}", wait);
+            prop_assert!(limit_wait(&head, nth.saturating_add(1), now()) >= wait);
         }
     }
 }

@@ -22,6 +22,8 @@ mod execution;
 mod observe;
 mod plan;
 mod queue;
+#[cfg(test)]
+mod queue_model;
 mod retry;
 mod satisfy;
 mod stage;

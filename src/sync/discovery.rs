@@ -3,9 +3,10 @@
 //! What was found is remembered with its ETag for as long as the process lives, so that an owner
 //! with nothing new costs a request a page that does not count.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
+use super::pass::in_circles;
 use super::run::{Failure, Run};
 use crate::api::RepoName;
 use crate::github::model::Repository;
@@ -71,6 +72,7 @@ async fn read(
 ) -> Result<Vec<(RepoName, Repository)>, Failure> {
     let mut all = Vec::new();
     let mut path = Some(first.to_owned());
+    let mut walked = HashSet::new();
     while let Some(this) = path.take() {
         let key = format!("{} {}", source.identity(), source.url(&this));
         let before = run.discovery.page(&key);
@@ -78,7 +80,10 @@ async fn read(
         let answer = run.until_stopped(source.get(&this, etag)).await??;
         let page = match (answer.body, before) {
             (Body::Unchanged, Some(before)) => before,
-            (Body::Unchanged, None) => break,
+            (Body::Unchanged, None) => {
+                let message = "nothing was known that could be unchanged".to_owned();
+                return Err(github::Error::Refused { what: this, status: 304, message }.into());
+            }
             (Body::Json(body), _) => Page {
                 etag: answer.etag.unwrap_or_default(),
                 next: answer.next,
@@ -86,6 +91,10 @@ async fn read(
             },
         };
         all.extend(page.found.iter().cloned());
+        walked.insert(this);
+        if page.next.as_ref().is_some_and(|next| walked.contains(next)) {
+            return Err(in_circles(first).into());
+        }
         path.clone_from(&page.next);
         run.discovery.keep(key, page);
     }

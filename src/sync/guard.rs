@@ -16,6 +16,8 @@ pub(super) fn is_suspect(vanished: usize, open: i64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -31,6 +33,18 @@ mod tests {
         ];
         for (vanished, open, expected) in rows {
             assert_eq!(is_suspect(vanished, open), expected, "{vanished} of {open}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn more_that_vanish_are_never_less_suspect_and_a_few_never_are(
+            vanished in 0..5_000_usize,
+            open: i64,
+        ) {
+            prop_assert!(!is_suspect(vanished.min(FEW), open));
+            prop_assert!(!is_suspect(vanished, open) || is_suspect(vanished + 1, open));
+            prop_assert!(!is_suspect(vanished, open) || is_suspect(vanished, open.saturating_sub(1)));
         }
     }
 }

@@ -141,10 +141,12 @@ impl Pass<'_> {
         mut from_reader: mpsc::Receiver<Page>,
     ) -> Result<(), Failure> {
         let mut changed = beginning.changed;
+        let (mut whole, mut promised) = (true, beginning.began_at.is_some());
         while let Some(page) = from_reader.recv().await {
             let reached = self.reached(beginning, &page, changed);
             self.tally.pages += 1;
-            let write = match page.body {
+            let led_here = std::mem::replace(&mut promised, true);
+            let mut write = match page.body {
                 Some(body) => self.decode(&body, page.seen, reached).await?,
                 None => {
                     self.skip(&page.seen);
@@ -155,6 +157,8 @@ impl Pass<'_> {
                     self.subject.page(self.list.resource(), reached)
                 }
             };
+            whole &= is_whole(&write, led_here);
+            write.reached = as_far_as(write.reached, whole);
             let to_github = changes(self.subject, &write.issues);
             let counts = put(self.subject.run, write).await?;
             changed |= counts.changed();
@@ -217,6 +221,25 @@ impl Pass<'_> {
     }
 }
 
+/// Whether nothing can be missing on this page that would never be asked for again: an item without
+/// a readable number, or all of a page to which the one before it has led.
+fn is_whole(write: &PageWrite, promised: bool) -> bool {
+    let is_known =
+        |item: &SetAside| item.item_key.as_deref().is_some_and(|key| key.parse::<i64>().is_ok());
+    let is_empty = write.seen.as_ref().is_some_and(|seen| seen.numbers.is_empty());
+    write.set_aside.iter().all(is_known) && !(promised && is_empty)
+}
+
+/// How far a pass has come. After a page that is not whole it neither moves the cursor nor goes on
+/// from a later page: the next pass reads it again.
+fn as_far_as(reached: Reached, whole: bool) -> Reached {
+    match reached {
+        reached if whole => reached,
+        Reached::End(end) => Reached::End(Completion { cursor: None, ..end }),
+        Reached::Page(_) | Reached::Nothing => Reached::Nothing,
+    }
+}
+
 /// Reads page after page, ahead of the writer.
 struct Reader<'a> {
     subject: &'a Subject<'a>,
@@ -227,8 +250,10 @@ impl Reader<'_> {
         let (run, source) = (self.subject.run, &self.subject.source);
         let mut began_at = from.began_at;
         let mut path = Some(from.path.clone());
+        let mut walked = HashSet::new();
         while let Some(this) = path {
             let url = source.url(&this);
+            walked.insert(url.clone());
             let seen = match run.full {
                 true => None,
                 false => run.store.seen_page(&url, &self.subject.identity()).await?,
@@ -238,6 +263,10 @@ impl Reader<'_> {
             let answer = run.until_stopped(source.get(&this, etag)).await??;
             let began_at = *began_at.get_or_insert(answer.date);
             let (body, seen) = self.page(url, seen, answer)?;
+            // Before it is stored, so that nothing leads there again.
+            if seen.next_url.as_ref().is_some_and(|next| walked.contains(next)) {
+                return Err(in_circles(&self.subject.name.to_string()).into());
+            }
             path = seen.next_url.as_deref().map(|next| source.path(next)).transpose()?;
             if to_writer.send(Page { body, seen, began_at }).await.is_err() {
                 return Ok(());
@@ -276,6 +305,12 @@ impl Reader<'_> {
     }
 }
 
+/// A list whose pages lead back to one of them.
+pub(super) fn in_circles(what: &str) -> github::Error {
+    let problem = "its pages lead in a circle".to_owned();
+    github::Error::Unreadable { what: what.to_owned(), expected: "a list", problem }
+}
+
 /// The items that are newer than what was met before under their number, each number once.
 fn newest(items: Vec<Issue>, met: &mut Met) -> Vec<Issue> {
     let mut kept: Vec<Issue> = Vec::with_capacity(items.len());
@@ -291,4 +326,42 @@ fn newest(items: Vec<Issue>, met: &mut Met) -> Vec<Issue> {
         }
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn issue(number: i64, at: Option<i64>) -> Issue {
+        let at = at.and_then(|at| DateTime::from_timestamp(1_767_225_600 + at, 0));
+        let said = serde_json::json!({"number": number, "state": "open", "updated_at": at});
+        serde_json::from_value(said).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn of_each_number_the_newest_is_written_last_and_none_twice_on_a_page(
+            pages in prop::collection::vec(prop::collection::vec((0..4_i64, 0..5_i64), 0..8), 0..4),
+        ) {
+            let (mut met, mut written) = (Met::new(), HashMap::new());
+            let mut newest_of = HashMap::new();
+            for page in &pages {
+                let items = page.iter().map(|(number, at)| issue(*number, Some(*at))).collect();
+                let kept = newest(items, &mut met);
+                let numbers: HashSet<i64> = kept.iter().map(|item| item.number).collect();
+                prop_assert_eq!(numbers.len(), kept.len());
+                for item in kept {
+                    written.insert(item.number, item.updated_at);
+                }
+                for (number, at) in page {
+                    let newest: &mut i64 = newest_of.entry(*number).or_insert(*at);
+                    *newest = (*newest).max(*at);
+                }
+            }
+            let right = newest_of.iter().map(|(n, at)| (*n, issue(*n, Some(*at)).updated_at));
+            prop_assert_eq!(written, right.collect::<HashMap<_, _>>());
+        }
+    }
 }

@@ -143,6 +143,8 @@ pub(super) fn sorted(mut labels: Vec<String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn own(labels: &[&str]) -> Vec<String> {
@@ -197,5 +199,39 @@ mod tests {
     fn only_labels_that_are_to_be_kept_survive() {
         check(&["bug"], false, &["agent/claimed", "old"], &["agent/claimed", "bug"], "backlog");
         check(&["agent/a"], true, &["agent/a"], &["agent/a", "status/done"], "done");
+    }
+
+    fn some_labels() -> impl Strategy<Value = Vec<String>> {
+        const NAMES: [&str; 8] =
+            ["status/done", "status/todo", "status/x", "status/", "agent/a", "agent/", "b", ""];
+        prop::collection::vec(prop::sample::select(&NAMES[..]).prop_map(str::to_owned), 0..6)
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_labels_means_nothing_and_the_rules_may_be_applied_twice(
+            github in some_labels(),
+            stored in some_labels(),
+            closed: bool,
+        ) {
+            let rules = Rules::default();
+            let made = rules.labels(&github, closed, &stored);
+            let turned = |labels: &[String]| labels.iter().rev().cloned().collect::<Vec<_>>();
+            prop_assert_eq!(&made, &rules.labels(&turned(&github), closed, &turned(&stored)));
+            let status = rules.status(&made, closed);
+            prop_assert_eq!(&status, &rules.status(&turned(&made), closed));
+            prop_assert_eq!(&made, &rules.labels(&github, closed, &made), "stored once");
+            prop_assert_eq!(&made, &rules.labels(&made, closed, &stored), "written back once");
+            prop_assert_eq!(&made, &sorted(made.clone()));
+            let kept = |label: &&String| label.starts_with("agent/");
+            prop_assert!(stored.iter().filter(kept).all(|label| made.contains(label)));
+            if closed {
+                prop_assert_eq!(status, "done");
+                let statuses: Vec<_> = made.iter().filter(|it| it.starts_with(STATUS)).collect();
+                prop_assert_eq!(statuses, ["status/done"]);
+            } else {
+                prop_assert!(github.iter().all(|label| made.contains(label)));
+            }
+        }
     }
 }

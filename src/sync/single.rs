@@ -117,12 +117,14 @@ async fn ask(subject: &Subject<'_>, number: i64, anew: bool) -> Result<Said, Fai
         other => other?,
     };
     let Body::Json(body) = answer.body else { return Ok(Said::Unchanged) };
-    let text = String::from_utf8_lossy(&body);
-    let issue: Issue = match decode_one(&text, &mut 0) {
+    let decoded = std::str::from_utf8(&body)
+        .map_err(|error| error.to_string())
+        .and_then(|text| decode_one(text, &mut 0));
+    let issue: Issue = match decoded {
         Ok(issue) => issue,
         Err(error) => {
-            let item_key = Some(number.to_string());
-            return Ok(Said::Bad(SetAside { item_key, error, raw: text.into_owned() }));
+            let (item_key, raw) = (Some(number.to_string()), String::from_utf8_lossy(&body));
+            return Ok(Said::Bad(SetAside { item_key, error, raw: raw.into_owned() }));
         }
     };
     if let Some(elsewhere) = moved_to(subject, number, &issue).await? {
@@ -172,8 +174,14 @@ async fn is_same(subject: &Subject<'_>, name: &RepoName) -> Result<bool, Failure
         other => other?,
     };
     let Body::Json(body) = answer.body else { return Ok(false) };
+    // An answer that is no repository is no proof that the issue has moved.
     let repository = decode_one::<Repository>(&String::from_utf8_lossy(&body), &mut 0);
-    Ok(repository.is_ok_and(|repository| repository.id == subject.id))
+    let repository = repository.map_err(|problem| github::Error::Unreadable {
+        what: path,
+        expected: "a repository",
+        problem,
+    })?;
+    Ok(repository.id == subject.id)
 }
 
 /// Writes what GitHub says of an issue that is here.

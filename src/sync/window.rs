@@ -78,6 +78,8 @@ pub(super) fn may_resume(resume: &Resume, pass: &str, now: DateTime<Utc>) -> boo
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -119,5 +121,31 @@ mod tests {
             assert_eq!(may_resume(&resume(minutes), pass, now), expected, "{minutes} {pass}");
         }
         assert!(!may_resume(&resume(-61), "a", now), "a clock that was set back by hours");
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_is_read_from_before_its_cursor_or_whole(seconds in -70_000_000_000..260_000_000_000_i64) {
+            let name: RepoName = "acme/widgets".parse().unwrap();
+            let cursor = DateTime::from_timestamp(seconds, 0).unwrap();
+            let page = IssueList::Closed.first_page(&name, Some(cursor), 100);
+            if let Some((_, since)) = page.split_once("&since=") {
+                let since: DateTime<Utc> = since.parse().unwrap();
+                prop_assert_eq!(cursor - since, OVERLAP);
+                prop_assert!(since.timestamp() > 0);
+            } else {
+                prop_assert!(cursor.year() < FIRST_YEAR);
+            }
+            prop_assert!(page.parse::<http::Uri>().is_ok());
+        }
+
+        #[test]
+        fn a_pass_goes_on_only_within_an_hour_of_either_side(seconds in -20_000..20_000_i64) {
+            let now = DateTime::from_timestamp(1_767_312_000, 0).unwrap();
+            let at = now + TimeDelta::seconds(seconds);
+            let (pass, next_url) = ("a".to_owned(), "b".to_owned());
+            let resume = Resume { pass, next_url, at, began_at: now, changed: false };
+            prop_assert_eq!(may_resume(&resume, "a", now), seconds.abs() < 3_600);
+        }
     }
 }

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
+
 #[path = "../../fuzz/checks/mod.rs"]
 mod checks;
 
@@ -52,5 +54,28 @@ fn every_target_is_built_and_has_a_check() {
     let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
     for name in checks {
         assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name}");
+    }
+}
+
+/// Text of the pieces that mean something to a parser.
+fn text(pieces: &'static [&'static str]) -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(pieces), 0..12).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_a_name_that_stands_in_a_url_or_none(
+        name in text(&["a", "B", "9", "/", ".", "..", "-", "_", "*", "%2e", " ", "?", "#", "\0", "\u{ff0e}"]),
+    ) {
+        checks::names(name.as_bytes());
+    }
+
+    #[test]
+    fn any_link_is_below_the_base_or_refused(
+        base in prop::sample::select(vec!["https://h", "https://h/api/v3/", "http://127.0.0.1:1"]),
+        rest in text(&["/", "a", ".", "..", "%2e", "%2F", "@", ":", "\\", "?", "#", "//", "h", "\t"]),
+    ) {
+        let url = format!("{}{rest}", base.trim_end_matches('/'));
+        checks::links(format!("{base}\n{url}\n<{url}>; rel=\"next\"").as_bytes());
     }
 }

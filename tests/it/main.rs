@@ -9,6 +9,7 @@ mod support;
 mod admission;
 mod auth;
 mod cases;
+mod chaos;
 mod coalesce;
 mod commands;
 mod crds;

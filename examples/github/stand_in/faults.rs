@@ -1,5 +1,6 @@
 //! What may go wrong with an answer.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::{
@@ -10,12 +11,13 @@ use flate2::{Compress, Compression, Crc, FlushCompress};
 use futures::stream::{self, Stream, StreamExt};
 use serde_json::{Value, json};
 
-use super::{answer::Ask, matcher::Matcher};
+use super::{answer::Ask, chaos, matcher::Matcher};
 
 /// What happens instead of, or to, an answer.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// This answer, with exactly these headers and a `Date`, which may be among them.
+    /// This answer, with exactly these headers and a `Date`, which may be among them; `{base}` in
+    /// a header stands for the base URL.
     ///
     /// It costs nothing of the quota, and is JSON if its headers say nothing else.
     Status { status: StatusCode, headers: Vec<(String, String)>, body: Vec<u8> },
@@ -27,6 +29,10 @@ pub enum Fault {
     Slow { delay: Duration },
     /// A JSON list of at least so many bytes, sent as they are made.
     HugeBody { bytes: u64 },
+    /// Whatever comes to the mind of this seed, for about every third answer: see `chaos`.
+    Chaos { seed: u64 },
+    /// The real answer with something wrong about it that this seed chooses.
+    Spoilt { seed: u64 },
     /// A gzipped JSON list of at least so many bytes once unpacked, and a thousandth of it before.
     GzipBomb { bytes: u64 },
 }
@@ -78,7 +84,11 @@ impl Fault {
 
 /// The faults to come.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<Injected>);
+pub(super) struct Faults {
+    injected: Vec<Injected>,
+    /// How often each path was asked for while there was chaos.
+    asked: HashMap<String, usize>,
+}
 
 #[derive(Debug)]
 struct Injected {
@@ -96,11 +106,11 @@ impl Faults {
         times: Option<usize>,
         fault: Fault,
     ) {
-        self.0.push(Injected { matcher, skip, times, fault });
+        self.injected.push(Injected { matcher, skip, times, fault });
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.injected.clear();
     }
 
     /// The fault of this request, if it has one.
@@ -108,7 +118,7 @@ impl Faults {
     /// The first that is due happens; the others wait, but all count the requests they skip.
     pub(super) fn due(&mut self, ask: &Ask, alias: Option<&str>) -> Option<Fault> {
         let mut due = None;
-        for one in self.0.iter_mut().filter(|one| one.matcher.fits(ask, alias)) {
+        for one in self.injected.iter_mut().filter(|one| one.matcher.fits(ask, alias)) {
             if one.skip > 0 {
                 one.skip -= 1;
             } else if due.is_none() && one.times != Some(0) {
@@ -116,7 +126,15 @@ impl Faults {
                 due = Some(one.fault.clone());
             }
         }
-        due
+        match due {
+            Some(Fault::Chaos { seed }) => {
+                let path = format!("{}{}", ask.path, ask.raw_query);
+                let nth = self.asked.entry(path).or_default();
+                *nth += 1;
+                chaos::fault(seed, ask, *nth)
+            }
+            due => due,
+        }
     }
 }
 

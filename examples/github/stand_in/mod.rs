@@ -21,6 +21,7 @@
 
 mod answer;
 mod app;
+mod chaos;
 mod door;
 mod faults;
 mod gate;

@@ -19,6 +19,7 @@ use flate2::{Compression, write::GzEncoder};
 use super::{
     answer::{Answer, Ask},
     app::{App, is_for_app},
+    chaos,
     door::Line,
     faults::{self, Fault, Faults},
     gate::Gates,
@@ -95,9 +96,28 @@ pub(super) async fn handle(
         tokio::time::sleep(latency).await;
     }
     shared.gates.pass(&ask, alias.as_deref()).await;
-    let real = || respond(&shared, &ask, &head.headers, sequence);
-    let response = match fault {
+    let asked = (&ask, &head.headers);
+    let response = give(&shared, &line, asked, sequence, (fault, now)).await;
+    shared.log.answered(sequence, response.status().as_u16());
+    response
+}
+
+/// The real answer, or what the fault makes of it.
+async fn give(
+    shared: &Shared,
+    line: &Line,
+    (ask, headers): (&Ask, &HeaderMap),
+    sequence: u64,
+    (fault, now): (Option<Fault>, DateTime<Utc>),
+) -> Response<Body> {
+    let real = || respond(shared, ask, headers, sequence);
+    match fault {
         None => real().map(Body::from),
+        Some(Fault::Chaos { .. }) => unreachable!("it was made another fault, or none"),
+        Some(Fault::Spoilt { seed }) => {
+            let base = shared.with_world(|world| world.base_url().to_owned());
+            chaos::spoil(respond(shared, ask, &unpacked(headers), sequence), ask, &base, seed)
+        }
         Some(Fault::Slow { delay }) => {
             tokio::time::sleep(delay).await;
             real().map(Body::from)
@@ -107,16 +127,17 @@ pub(super) async fn handle(
             line.reset();
             future::pending().await
         }
-        Some(Fault::Status { status, headers, body }) => scripted(status, &headers, body, now),
+        Some(Fault::Status { status, headers, body }) => {
+            let base = shared.with_world(|world| world.base_url().to_owned());
+            scripted(status, &headers, body, (now, &base))
+        }
         Some(Fault::HugeBody { bytes }) => json_of(faults::huge(bytes)),
         Some(Fault::GzipBomb { bytes }) => {
             let mut response = json_of(faults::gzip_bomb(bytes));
             set(response.headers_mut(), header::CONTENT_ENCODING, "gzip");
             response
         }
-    };
-    shared.log.answered(sequence, response.status().as_u16());
-    response
+    }
 }
 
 /// The other path of what is asked, if it is about a repository that exists.
@@ -294,7 +315,7 @@ fn scripted(
     status: StatusCode,
     headers: &[(String, String)],
     body: Vec<u8>,
-    now: DateTime<Utc>,
+    (now, base): (DateTime<Utc>, &str),
 ) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -302,9 +323,16 @@ fn scripted(
     set(response.headers_mut(), header::DATE, &http_date(now));
     for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a test names real headers");
-        set(response.headers_mut(), name, value);
+        set(response.headers_mut(), name, &value.replace("{base}", base));
     }
     response
+}
+
+/// The same headers from a client that takes no packed answer.
+fn unpacked(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    headers.remove(header::ACCEPT_ENCODING);
+    headers
 }
 
 fn json_of(body: Body) -> Response<Body> {
