@@ -52,8 +52,12 @@ impl Track {
         self.ctx.health.well("store");
         let running = matches!(Stage::from(request.status.as_ref()), Stage::Running { .. });
         match known {
-            Known::Ended(record) => self.end(&request, &record, attempt).await,
-            Known::Answered(record) => self.end_answered(&record, attempt).await,
+            Known::Ended(record) => {
+                self.end(&request, &Change::from_record(&record), &record, attempt).await
+            }
+            Known::Answered(record) => {
+                self.end(&request, &Change::satisfied(&record), &record, attempt).await
+            }
             // Somebody may have been granted since the Lease was read: then the run is not gone.
             Known::Open(_) if running && !self.is_unchanged(attempt).await => Got::Nobody,
             Known::Open(record) if running => {
@@ -88,23 +92,20 @@ impl Track {
         Ok(Known::Open(record.map(Box::new)))
     }
 
-    /// Writes the end that the history tells of, and ends those that were answered along with it.
+    /// Writes the end that the history tells of, and ends the others that the run has answered.
     async fn end(
         &self,
         request: &SyncRequest,
+        change: &Change,
         record: &RunRecord,
         attempt: &mut Attempt,
     ) -> Answer {
-        let answer = self.change(request, &Change::from_record(record), attempt).await;
-        if matches!(record.state, RunState::Succeeded | RunState::Partial) {
-            return self.end_answered(record, attempt).await;
+        let answer = self.change(request, change, attempt).await;
+        if !matches!(record.state, RunState::Succeeded | RunState::Partial) {
+            return answer;
         }
-        answer
-    }
-
-    async fn end_answered(&self, record: &RunRecord, attempt: &mut Attempt) -> Answer {
         match satisfy(record, &self.ctx).await {
-            Ok(()) => Got::Nobody,
+            Ok(()) => answer,
             Err(error) => {
                 tracing::warn!(error = store::chain(&error), "some could not be ended");
                 hindered(attempt)
