@@ -213,6 +213,10 @@ impl Pass<'_> {
             let what = format!("/repos/{name}/issues");
             github::Error::Unreadable { what, expected: "a list of issues", problem }
         })?;
+        if decoded.nuls > 0 {
+            let nuls = decoded.nuls;
+            tracing::info!(repo.name = %name, nuls, "U+0000 was taken out: no database can hold it");
+        }
         let bad_numbers = decoded.bad.iter().filter_map(|bad| bad.number);
         let numbers: Vec<i64> =
             decoded.items.iter().map(|item| item.number).chain(bad_numbers).collect();
