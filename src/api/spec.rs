@@ -6,7 +6,7 @@ use kube::{CustomResource, CustomResourceExt, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{RepoPattern, SyncRequestStatus};
+use super::{Phase, RepoPattern, SyncRequestStatus};
 
 /// What a run copies.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -127,6 +127,13 @@ pub struct SyncRequestSpec {
     /// End the request as Cancelled. Cannot be taken back.
     #[serde(default)]
     pub cancel: bool,
+}
+
+impl SyncRequest {
+    /// Where it stands; before anybody has looked at it, Pending.
+    pub fn phase(&self) -> Phase {
+        self.status.as_ref().map(|status| status.phase).unwrap_or_default()
+    }
 }
 
 impl SyncRequestSpec {

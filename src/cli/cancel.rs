@@ -11,7 +11,7 @@ use super::ask::confirmed;
 use super::follow::{existing, follow};
 use super::manifest::RequestName;
 use super::{Exit, Failure, NamespaceArgs, connect, duration};
-use crate::api::{Phase, SyncRequest};
+use crate::api::SyncRequest;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -68,7 +68,7 @@ pub(super) async fn cancel(args: CancelArgs) -> Result<Exit, Failure> {
         end(&requests, request).await?;
     }
     if args.wait {
-        for request in found.iter().filter(|request| !phase(request).is_terminal()) {
+        for request in found.iter().filter(|request| !request.phase().is_terminal()) {
             follow(&requests, request, args.timeout).await?;
         }
     }
@@ -95,13 +95,13 @@ async fn unfinished(
     let which = ListParams { label_selector: selector.map(str::to_owned), ..Default::default() };
     let list = requests.list(&which).await;
     let mut list = list.map_err(|error| Failure::kube("the requests cannot be listed", &error))?;
-    list.items.retain(|request| !phase(request).is_terminal());
+    list.items.retain(|request| !request.phase().is_terminal());
     Ok(list.items)
 }
 
 async fn end(requests: &Api<SyncRequest>, request: &SyncRequest) -> Result<(), Failure> {
     let name = request.name_any();
-    let phase = phase(request);
+    let phase = request.phase();
     if phase.is_terminal() {
         println!("syncrequest.singletrack.dev/{name} has ended already: {}", phase.as_str());
         return Ok(());
@@ -123,8 +123,4 @@ async fn end(requests: &Api<SyncRequest>, request: &SyncRequest) -> Result<(), F
     })?;
     println!("syncrequest.singletrack.dev/{name} cancelled");
     Ok(())
-}
-
-fn phase(request: &SyncRequest) -> Phase {
-    request.status.as_ref().map(|status| status.phase).unwrap_or_default()
 }

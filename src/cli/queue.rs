@@ -78,9 +78,9 @@ pub(super) async fn queue(args: QueueArgs) -> Result<Exit, Failure> {
 
 /// Those that have not ended, in the order in which they run.
 fn in_order(mut requests: Vec<SyncRequest>) -> Vec<SyncRequest> {
-    requests.retain(|request| !phase(request).is_terminal());
+    requests.retain(|request| !request.phase().is_terminal());
     requests.sort_by_key(|request| {
-        let running = phase(request) != Phase::Running;
+        let running = request.phase() != Phase::Running;
         let created = request.creation_timestamp().map(|at| at.0.as_second());
         let ticket = request.status.as_ref().and_then(|status| status.queue_ticket.clone());
         let ticket = ticket.and_then(|ticket| ticket.parse::<u64>().ok());
@@ -121,10 +121,6 @@ fn table(waiting: &[SyncRequest], wide: bool) -> Result<(), Failure> {
         row
     });
     print::table(&headings, rows.collect())
-}
-
-fn phase(request: &SyncRequest) -> Phase {
-    request.status.as_ref().map(|status| status.phase).unwrap_or_default()
 }
 
 /// The same for programs.

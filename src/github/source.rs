@@ -227,6 +227,10 @@ impl Source {
                             let said = format!("status {}: {}", head.status, message(&body));
                             (said, Some(head.status))
                         }
+                        // Whoever answers so has not read the question.
+                        Kind::NotModified if question.etag.is_none() => {
+                            ("304 without an ETag to compare with".to_owned(), Some(head.status))
+                        }
                         Kind::Moved => return self.moved(path, &head).map(Err),
                         kind => return self.answer(path, kind, &head, body).map(Ok),
                     }
@@ -305,8 +309,8 @@ impl Source {
 }
 
 impl Answer {
-    /// The JSON that came; nothing where nothing has changed.
-    pub(super) fn into_json(self) -> Bytes {
+    /// The JSON that came; nothing where nothing has changed since the ETag that was sent.
+    pub fn into_json(self) -> Bytes {
         match self.body {
             Body::Json(body) => body,
             Body::Unchanged => Bytes::new(),

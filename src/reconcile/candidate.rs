@@ -8,6 +8,7 @@ use kube::{Resource, ResourceExt};
 use super::context::store_reason;
 use super::execution::Execution;
 use super::observe::{impossible, show, time_left, wants};
+use super::plan::LATE;
 use super::retry::Attempts;
 use super::satisfy::satisfy;
 use super::status::{Change, reason_of};
@@ -116,8 +117,7 @@ impl Track {
     /// Why the head cannot be run any more, if that is so.
     fn obstacle(&self, request: &SyncRequest) -> Option<(Reason, String)> {
         if time_left(request, &self.ctx) == Some(Duration::ZERO) {
-            let message = "activeDeadlineSeconds have passed since the first start".to_owned();
-            return Some((Reason::DeadlineExceeded, message));
+            return Some((Reason::DeadlineExceeded, LATE.to_owned()));
         }
         impossible(request, &self.ctx)
     }

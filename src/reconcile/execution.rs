@@ -7,6 +7,7 @@ use kube::{Resource, ResourceExt};
 use tokio::sync::watch;
 
 use super::candidate::attempts;
+use super::plan::LATE;
 use super::satisfy::satisfy;
 use super::status::{Change, repositories, running_conditions};
 use super::watch::watch_over;
@@ -187,9 +188,8 @@ impl Execution {
                 self.conclude(conclusion, &[]).await;
             }
             Ending::Stopped(Stop::Deadline) => {
-                let message = "activeDeadlineSeconds have passed since the first start";
                 let usage = crate::api::ApiUse::default();
-                let failed = Conclusion::failed(Reason::DeadlineExceeded, message, usage);
+                let failed = Conclusion::failed(Reason::DeadlineExceeded, LATE, usage);
                 self.conclude(Conclusion { retry: false, ..failed }, &[]).await;
             }
             Ending::Stopped(why @ (Stop::Cancelled | Stop::Deleted)) => self.cancelled(why).await,

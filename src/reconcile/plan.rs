@@ -56,6 +56,9 @@ pub enum Step {
     Delete,
 }
 
+/// What a request is told whose deadline has passed.
+pub(super) const LATE: &str = "activeDeadlineSeconds have passed since the first start";
+
 /// Says what to do next.
 ///
 /// The same view always gives the same step, and a step that was already done gives [`Step::Rest`]
@@ -95,10 +98,9 @@ fn first_sight(view: &View) -> Step {
 /// One that waits: the track takes it when it is the head.
 fn waiting(view: &View) -> Step {
     match (view.suspended, view.pause_left, view.time_left) {
-        (_, _, Some(Duration::ZERO)) => Step::Fail {
-            reason: Reason::DeadlineExceeded,
-            message: "activeDeadlineSeconds have passed since the first start".to_owned(),
-        },
+        (_, _, Some(Duration::ZERO)) => {
+            Step::Fail { reason: Reason::DeadlineExceeded, message: LATE.to_owned() }
+        }
         (true, ..) if !view.shown_suspended => Step::Suspend,
         (false, ..) if view.shown_suspended => Step::Enqueue { ahead: view.ahead },
         (false, Some(Duration::ZERO), _) => Step::Admit,

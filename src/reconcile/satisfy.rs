@@ -53,6 +53,5 @@ async fn find(order: &Order, ctx: &Context) -> Result<Option<Arc<SyncRequest>>, 
 }
 
 fn is_waiting(request: &SyncRequest) -> bool {
-    let phase = request.status.as_ref().map(|status| status.phase);
-    phase == Some(Phase::Queued) && !request.spec.cancel && request.uid().is_some()
+    request.phase() == Phase::Queued && !request.spec.cancel && request.uid().is_some()
 }

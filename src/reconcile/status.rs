@@ -166,7 +166,7 @@ fn apply(request: &SyncRequest, change: &Change, at: Micros, status: &mut SyncRe
             status.progress = Some(Progress::default());
         }
         // Interrupted through no fault of its own, so the attempt does not count.
-        Change::Requeued { .. } if request_was_running(request) => {
+        Change::Requeued { .. } if request.phase() == Phase::Running => {
             status.attempts = status.attempts.map(|attempts| attempts.saturating_sub(1).max(0));
             status.progress = None;
         }
@@ -242,10 +242,6 @@ fn complete(result: &RunResult) -> Progress {
         items_fetched: result.created + result.updated + result.unchanged,
         current: None,
     }
-}
-
-fn request_was_running(request: &SyncRequest) -> bool {
-    request.status.as_ref().is_some_and(|status| status.phase == Phase::Running)
 }
 
 /// What a status shows of the repositories: failures first, at most 100.

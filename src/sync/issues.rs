@@ -11,8 +11,7 @@ use crate::github;
 pub(super) async fn sync(subject: &Subject<'_>, tally: &mut Tally) -> Result<(), Failure> {
     let mut met = Met::new();
     for list in [IssueList::Open, IssueList::Closed] {
-        let mut pass = Pass { subject, list, met: &mut met, tally };
-        match pass.run().await {
+        match Pass::over(list, subject, &mut met, tally).run().await {
             // Issues are switched off in this repository: rows stay as they are.
             Err(Failure::GitHub(github::Error::Gone { .. })) => return Ok(()),
             other => other?,

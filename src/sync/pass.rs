@@ -26,10 +26,14 @@ pub(super) type Met = HashMap<i64, Option<DateTime<Utc>>>;
 
 /// A pass over one list of a repository.
 pub(super) struct Pass<'a> {
-    pub(super) subject: &'a Subject<'a>,
-    pub(super) list: IssueList,
-    pub(super) met: &'a mut Met,
-    pub(super) tally: &'a mut Tally,
+    subject: &'a Subject<'a>,
+    list: IssueList,
+    met: &'a mut Met,
+    tally: &'a mut Tally,
+    /// GitHub's time when the pass began; of one that begins again, when it first did.
+    began_at: Option<DateTime<Utc>>,
+    /// Whether it has changed a row, also before it began again.
+    changed: bool,
 }
 
 /// Where a pass begins.
@@ -37,10 +41,8 @@ struct Beginning {
     /// Which pass it is; see [`Resume`].
     key: String,
     path: String,
-    /// GitHub's time when the pass began, if it goes on where it was cut short.
-    began_at: Option<DateTime<Utc>>,
-    /// Whether it has changed a row already.
-    changed: bool,
+    /// Whether it goes on where it was cut short.
+    resumed: bool,
     /// Whether pages that are remembered are read all the same.
     anew: bool,
 }
@@ -50,37 +52,45 @@ struct Page {
     /// Its items; none when it is as it was.
     body: Option<Bytes>,
     seen: SeenPage,
-    /// GitHub's time when the pass began.
-    began_at: DateTime<Utc>,
+    /// GitHub's time when it was read.
+    date: DateTime<Utc>,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    pub(super) fn over(
+        list: IssueList,
+        subject: &'a Subject<'a>,
+        met: &'a mut Met,
+        tally: &'a mut Tally,
+    ) -> Self {
+        Self { subject, list, met, tally, began_at: None, changed: false }
+    }
+
     /// Reads the list to its end. Where its pages are too much for GitHub, it begins again with
     /// pages of half the size: none is skipped.
     pub(super) async fn run(&mut self) -> Result<(), Failure> {
         let (run, id) = (self.subject.run, self.subject.id);
         let known = run.store.cursor(id, self.list.resource(), run.source.base_url()).await?;
-        let resumed = self.resume(&known).await?;
-        let (mut beginning, mut sizes) = match resumed {
-            Some((beginning, at)) => (beginning, SIZES[at..].iter()),
-            None => (self.beginning(&known, SIZES[0]), SIZES.iter()),
+        let (mut beginning, mut at) = match self.resume(&known).await? {
+            Some(resumed) => resumed,
+            None => (self.beginning(&known, SIZES[0]), 0),
         };
-        sizes.next();
         loop {
-            let done = self.read_and_write(&beginning).await;
-            match (done, sizes.next()) {
-                (Err(Failure::GitHub(error)), Some(size)) if error.is_too_much() => {
-                    tracing::info!(repo.name = %self.subject.name, size, "smaller pages");
-                    beginning = self.beginning(&known, *size);
+            let error = match self.read_and_write(&beginning).await {
+                Err(Failure::GitHub(error)) => error,
+                done => return done,
+            };
+            let anew = match error {
+                _ if error.is_too_much() && at + 1 < SIZES.len() => {
+                    at += 1;
+                    tracing::info!(repo.name = %self.subject.name, size = SIZES[at], "smaller pages");
+                    beginning.anew
                 }
                 // Pages that are remembered may lead wrong: they are read once more as they are now.
-                (Err(Failure::GitHub(github::Error::LinkedInCircles { .. })), _)
-                    if !beginning.anew =>
-                {
-                    beginning = Beginning { anew: true, ..self.beginning(&known, SIZES[0]) };
-                }
-                (done, _) => return done,
-            }
+                github::Error::LinkedInCircles { .. } if !beginning.anew => true,
+                error => return Err(error.into()),
+            };
+            beginning = Beginning { anew, ..self.beginning(&known, SIZES[at]) };
         }
     }
 
@@ -91,7 +101,7 @@ impl Pass<'_> {
         let first = run.source.url(&path);
         // A full pass reads all of it anew, so only the same request's may be gone on with.
         let key = if run.full { format!("{first}#{}", run.request) } else { first };
-        Beginning { key, path, began_at: None, changed: false, anew: false }
+        Beginning { key, path, resumed: false, anew: false }
     }
 
     /// Where the pass goes on that was cut short, with the place of its page size in [`SIZES`].
@@ -109,8 +119,8 @@ impl Pass<'_> {
                 return Ok(None);
             };
             self.met.extend(numbers.into_iter().map(|number| (number, None)));
-            let (began_at, changed) = (Some(resume.began_at), resume.changed);
-            return Ok(Some((Beginning { path, began_at, changed, ..begun }, at)));
+            (self.began_at, self.changed) = (Some(resume.began_at), resume.changed);
+            return Ok(Some((Beginning { path, resumed: true, ..begun }, at)));
         }
         Ok(None)
     }
@@ -121,7 +131,7 @@ impl Pass<'_> {
         let (mut numbers, mut walked) = (Vec::new(), HashSet::new());
         let mut url = first;
         while url != until {
-            let seen = run.store.seen_page(&url, &self.subject.identity()).await?;
+            let seen = run.store.seen_page(&url, &self.subject.identity).await?;
             let Some(SeenPage { next_url: Some(next), numbers: on_page, .. }) = seen else {
                 return Ok(None);
             };
@@ -148,10 +158,10 @@ impl Pass<'_> {
         beginning: &Beginning,
         mut from_reader: mpsc::Receiver<Page>,
     ) -> Result<(), Failure> {
-        let mut changed = beginning.changed;
-        let (mut whole, mut promised) = (true, beginning.began_at.is_some());
+        let (mut whole, mut promised) = (true, beginning.resumed);
         while let Some(page) = from_reader.recv().await {
-            let reached = self.reached(beginning, &page, changed);
+            let began_at = *self.began_at.get_or_insert(page.date);
+            let reached = self.reached(beginning, &page, began_at);
             self.tally.pages += 1;
             let led_here = std::mem::replace(&mut promised, true);
             let mut write = match page.body {
@@ -169,26 +179,26 @@ impl Pass<'_> {
             write.reached = as_far_as(write.reached, whole);
             let to_github = changes(self.subject, &write.issues);
             let counts = put(self.subject.run, write).await?;
-            changed |= counts.changed();
+            self.changed |= counts.changed();
             self.tally.counts += counts;
             write_back(self.subject, to_github).await?;
         }
         Ok(())
     }
 
-    fn reached(&self, beginning: &Beginning, page: &Page, changed: bool) -> Reached {
-        let run = self.subject.run;
+    fn reached(&self, beginning: &Beginning, page: &Page, began_at: DateTime<Utc>) -> Reached {
+        let (run, changed) = (self.subject.run, self.changed);
         match &page.seen.next_url {
             Some(next_url) => Reached::Page(Resume {
                 pass: beginning.key.clone(),
                 next_url: next_url.clone(),
                 at: run.clock.now(),
-                began_at: page.began_at,
+                began_at,
                 changed,
             }),
             None => Reached::End(Completion {
                 source: run.source.base_url().to_owned(),
-                cursor: self.list.has_cursor().then_some(page.began_at),
+                cursor: self.list.has_cursor().then_some(began_at),
                 changed,
             }),
         }
@@ -260,20 +270,18 @@ struct Reader<'a> {
 impl Reader<'_> {
     async fn read(&self, from: &Beginning, to_writer: mpsc::Sender<Page>) -> Result<(), Failure> {
         let (run, source) = (self.subject.run, &self.subject.source);
-        let mut began_at = from.began_at;
         let mut path = Some(from.path.clone());
         let mut walked = HashSet::new();
         while let Some(this) = path {
             let url = source.url(&this);
             walked.insert(url.clone());
-            let seen = match run.full || from.anew {
+            let seen = match from.anew {
                 true => None,
-                false => run.store.seen_page(&url, &self.subject.identity()).await?,
+                false => run.remembered(&url, &self.subject.identity).await?,
             };
-            let seen = seen.filter(|seen| !seen.etag.is_empty());
             let etag = seen.as_ref().map(|seen| seen.etag.as_str());
             let answer = run.until_stopped(source.get(&this, etag)).await??;
-            let began_at = *began_at.get_or_insert(answer.date);
+            let date = answer.date;
             let (body, seen) = self.page(url, seen, answer)?;
             // Before it is stored, so that this page does not lead there again.
             if seen.next_url.as_ref().is_some_and(|next| walked.contains(next)) {
@@ -281,7 +289,7 @@ impl Reader<'_> {
                 return Err(github::Error::LinkedInCircles { what }.into());
             }
             path = seen.next_url.as_deref().map(|next| source.path(next)).transpose()?;
-            if to_writer.send(Page { body, seen, began_at }).await.is_err() {
+            if to_writer.send(Page { body, seen, date }).await.is_err() {
                 return Ok(());
             }
         }
@@ -307,7 +315,7 @@ impl Reader<'_> {
                 let source = &self.subject.source;
                 let seen = SeenPage {
                     url,
-                    identity: self.subject.identity(),
+                    identity: self.subject.identity.clone(),
                     etag: answer.etag.unwrap_or_default(),
                     next_url: answer.next.map(|path| source.url(&path)),
                     numbers: Vec::new(),

@@ -25,10 +25,7 @@ pub(super) async fn identify(
 ) -> Result<Identity, Failure> {
     let path = format!("/repos/{name}");
     let url = source.url(&path);
-    let seen = match run.full {
-        true => None,
-        false => run.store.seen_page(&url, source.identity()).await?,
-    };
+    let seen = run.remembered(&url, source.identity()).await?;
     let etag = seen.as_ref().map(|seen| seen.etag.as_str());
     let answer = run.until_stopped(source.get(&path, etag)).await??;
     let body = match (answer.body, seen.as_ref().and_then(|seen| seen.numbers.first())) {
@@ -70,15 +67,7 @@ impl Identity {
 }
 
 async fn anew(run: &Run, source: &Source, path: &str) -> Result<bytes::Bytes, Failure> {
-    match run.until_stopped(source.get(path, None)).await??.body {
-        Body::Json(body) => Ok(body),
-        Body::Unchanged => Err(github::Error::Refused {
-            what: path.to_owned(),
-            status: 304,
-            message: "no ETag was sent".to_owned(),
-        }
-        .into()),
-    }
+    Ok(run.until_stopped(source.get(path, None)).await??.into_json())
 }
 
 fn decode(path: &str, body: &[u8]) -> Result<RepositoryRow, Failure> {
@@ -103,8 +92,7 @@ async fn find_former(run: &Run, source: &Source, name: &RepoName, now: i64) -> R
         let path = format!("/repositories/{former}");
         match run.until_stopped(source.get(&path, None)).await? {
             Ok(answer) => {
-                let Body::Json(body) = answer.body else { continue };
-                let row = decode(&path, &body)?;
+                let row = decode(&path, &answer.into_json())?;
                 let known = row.full_name.parse().is_ok_and(|name| run.tracked.contains(&name));
                 // Whatever the answer says its id is, this is about the one that was asked for.
                 let row = RepositoryRow { id: former, tracked: known, ..row };

@@ -16,7 +16,9 @@ use crate::github::model::Issue;
 use crate::github::{self, Source};
 use crate::lease::Tenure;
 use crate::process::clock::Clock;
-use crate::store::{self, PageWrite, Reached, RepositoryRecord, Retention, Store, Untrack};
+use crate::store::{
+    self, PageWrite, Reached, RepositoryRecord, Retention, SeenPage, Store, Untrack,
+};
 
 /// All that a run needs. The tenure has been activated.
 pub struct Run {
@@ -106,15 +108,12 @@ pub(super) struct Subject<'a> {
     /// Its name as GitHub spells it.
     pub(super) name: RepoName,
     pub(super) archived: bool,
+    /// Whose ETags are of use here: those of the same token, of rows that the same rules have made.
+    pub(super) identity: String,
 }
 
 impl Subject<'_> {
     /// A page of this repository with nothing on it yet.
-    /// Whose ETags are of use here: those of the same token, of rows that the same rules have made.
-    pub(super) fn identity(&self) -> String {
-        format!("{} {}", self.source.identity(), self.run.rules.fingerprint())
-    }
-
     pub(super) fn page(&self, resource: &'static str, reached: Reached) -> PageWrite {
         PageWrite {
             repository_id: self.id,
@@ -163,6 +162,19 @@ impl Run {
             () = self.tenure.lost().cancelled() => Err(Failure::Stopped),
             done = work => Ok(done),
         }
+    }
+
+    /// What is remembered of the page at this URL, if it may be asked for with its ETag.
+    pub(super) async fn remembered(
+        &self,
+        url: &str,
+        identity: &str,
+    ) -> Result<Option<SeenPage>, store::Error> {
+        if self.full {
+            return Ok(None);
+        }
+        let seen = self.store.seen_page(url, identity).await?;
+        Ok(seen.filter(|seen| !seen.etag.is_empty()))
     }
 
     /// Counts items for the progress.
@@ -259,7 +271,8 @@ async fn one(run: &Run, name: &RepoName) -> Result<(RepositoryRecord, Option<Ren
         id = Some(identity.id);
         renamed = identity.renamed;
         let Identity { id, name, archived, .. } = identity;
-        let subject = Subject { run, source, id, name, archived };
+        let identity = format!("{} {}", source.identity(), run.rules.fingerprint());
+        let subject = Subject { run, source, id, name, archived, identity };
         issues::sync(&subject, &mut tally).await
     };
     let failure = match done.await {

@@ -106,11 +106,11 @@ async fn ask(subject: &Subject<'_>, number: i64, anew: bool) -> Result<Said, Fai
     let (run, source) = (subject.run, &subject.source);
     let path = format!("/repos/{}/issues/{number}", subject.name);
     let url = source.url(&path);
-    let seen = match run.full || anew {
+    let seen = match anew {
         true => None,
-        false => run.store.seen_page(&url, &subject.identity()).await?,
+        false => run.remembered(&url, &subject.identity).await?,
     };
-    let etag = seen.as_ref().map(|seen| seen.etag.as_str()).filter(|etag| !etag.is_empty());
+    let etag = seen.as_ref().map(|seen| seen.etag.as_str());
     let answer = match run.until_stopped(source.get(&path, etag)).await? {
         Err(github::Error::NotFound { .. }) => return Ok(Said::NotFound),
         Err(github::Error::Gone { .. }) => return Ok(Said::Gone(Removed::Deleted)),
@@ -132,7 +132,7 @@ async fn ask(subject: &Subject<'_>, number: i64, anew: bool) -> Result<Said, Fai
     }
     let seen = SeenPage {
         url,
-        identity: subject.identity(),
+        identity: subject.identity.clone(),
         etag: answer.etag.unwrap_or_default(),
         next_url: None,
         numbers: vec![number],
@@ -173,7 +173,7 @@ async fn is_same(subject: &Subject<'_>, name: &RepoName) -> Result<bool, Failure
         Err(github::Error::NotFound { .. }) => return Ok(false),
         other => other?,
     };
-    let Body::Json(body) = answer.body else { return Ok(false) };
+    let body = answer.into_json();
     // An answer that is no repository is no proof that the issue has moved.
     let repository = decode_one::<Repository>(&String::from_utf8_lossy(&body), &mut 0);
     let repository = repository.map_err(|problem| github::Error::Unreadable {

@@ -357,3 +357,32 @@ fn asked_one_by_one(github: &StandIn) -> Vec<String> {
     let asked = github.requests().into_iter().map(|request| request.path_and_query);
     asked.filter(|path| path.contains("/issues/")).collect()
 }
+
+#[tokio::test]
+async fn a_pass_that_begins_again_in_smaller_pages_moves_the_cursor_for_what_it_changed_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (github, store) = (start(1, 400, false).await, store(folder.path()).await);
+    // On clocks of their own, which jump over the pauses between tries.
+    let run = async |day: i64| {
+        let now = Clock::default().now() + chrono::TimeDelta::days(day - 10);
+        github.world(|world| world.set_now(Some(now)));
+        let clock = Clock::starting_at(now);
+        let came = Attempt { clock, full: true, ..Attempt::over(&github) }.run(&store).await;
+        assert_eq!(came.conclusion.phase, Phase::Succeeded, "{}", came.conclusion.message);
+        rows(&store, "SELECT since FROM sync_cursors WHERE resource = 'issues.closed'").await
+    };
+    let before = run(0).await;
+    let first = "SELECT min(number) FROM issues WHERE state = 'closed'";
+    let first = rows(&store, first).await[0][0].parse().unwrap();
+    github.world(|world| {
+        let repository = world.repository_mut(REPOSITORY);
+        repository.edit_issue(first, |issue| issue.title = "changed".into());
+    });
+    let closed = Matcher::get("/repos/acme/widgets-0/issues").with("state", "closed");
+    let second = closed.with("per_page", "100").with("page", "2");
+    github.inject(second, 0, None, Fault::html(StatusCode::BAD_GATEWAY));
+    let title = format!("SELECT title FROM issues WHERE number = {first}");
+    assert_ne!(run(1).await, before, "the change was on the page before the one that failed");
+    assert_eq!(rows(&store, &title).await, [["changed"]]);
+    assert!(asked_pages(&github, "closed").contains(&3), "the list was read in smaller pages");
+}

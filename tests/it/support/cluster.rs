@@ -161,5 +161,5 @@ impl Namespace {
 }
 
 pub(crate) fn phase_of(request: &SyncRequest) -> Phase {
-    request.status.as_ref().map(|status| status.phase).unwrap_or_default()
+    request.phase()
 }
