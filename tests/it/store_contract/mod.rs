@@ -16,7 +16,7 @@ use singletrack::api::{RepositoryPhase, RunResult};
 use singletrack::lease::{RunNumber, Tenure};
 use singletrack::store::{
     Completion, Counts, Error, IssueRow, NewRun, PageWrite, PullRow, Reached, RepositoryRecord,
-    RepositoryRow, RunEnd, RunState, SeenPage, Sqlite, Store,
+    RepositoryRow, Row, RunEnd, RunState, SeenPage, Sqlite, Store,
 };
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tokio::sync::Mutex;
@@ -220,13 +220,19 @@ fn pull(repository_id: i64, number: i64, title: &str) -> PullRow {
     }
 }
 
+/// The page, with these pull requests on it too, as a list of issues tells of them.
+fn with_pulls(page: PageWrite, pulls: Vec<PullRow>) -> PageWrite {
+    let pulls = pulls.into_iter().map(|pull| Row::PullFromIssues(Box::new(pull)));
+    PageWrite { rows: page.rows.iter().cloned().chain(pulls).collect(), ..page }
+}
+
 fn page(repository_id: i64, issues: Vec<IssueRow>) -> PageWrite {
     PageWrite {
-        repository_id,
+        repository_id: Some(repository_id),
         resource: "issues.open",
         at: at(10),
-        issues,
-        pulls: Vec::new(),
+        rows: issues.into_iter().map(|issue| Row::Issue(Box::new(issue))).collect(),
+        head: None,
         set_aside: Vec::new(),
         seen: None,
         reached: Reached::Nothing,
@@ -236,7 +242,8 @@ fn page(repository_id: i64, issues: Vec<IssueRow>) -> PageWrite {
 /// A page that brings an ETag and ends a pass with this cursor.
 fn last_page(repository_id: i64, issues: Vec<IssueRow>, cursor: DateTime<Utc>) -> PageWrite {
     let source = SOURCE.to_owned();
-    let reached = Reached::End(Completion { source, cursor: Some(cursor), changed: false });
+    let cursor = Some(cursor);
+    let reached = Reached::End(Completion { source, cursor, changed: false, horizon: None });
     PageWrite { seen: Some(seen()), reached, ..page(repository_id, issues) }
 }
 
