@@ -327,6 +327,7 @@ fn record(
         phase,
         reason: reason.map(str::to_owned),
         complete: error.is_none(),
+        truncated: false,
         error: error.as_deref().map(|error| cut(error).to_owned()),
         pages: 0,
         counts: store::Counts::default(),
