@@ -13,6 +13,8 @@
 //!
 //! [`Error::is_passing`] says whether the same call may work later.
 
+mod automation_row;
+mod columns;
 mod describe;
 mod error;
 mod page;
@@ -24,6 +26,10 @@ mod table;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+pub use automation_row::{
+    CommitRow, KnownPackage, KnownRun, PackageRow, ReleaseRow, Row, Vanished, WorkflowJobRow,
+    WorkflowRow, WorkflowRunRow, key_of_id, key_of_job,
+};
 pub use describe::{PRIVATE, TABLES, VIEWS};
 pub use error::Error;
 pub use error::chain;
@@ -90,7 +96,8 @@ pub trait Store: Send + Sync {
     /// The tracked repositories that have this name, as far as is known; case does not count.
     async fn repositories_named(&self, full_name: &str) -> Result<Vec<i64>, Error>;
 
-    /// What is known of the repository of this id: its names, and whether it is archived.
+    /// What is known of the repository of this id: its names, its default branch, and whether it
+    /// is archived and tracked.
     async fn repository(&self, id: i64) -> Result<Option<RepositoryRow>, Error>;
 
     /// The stored labels of these issues, by number.
@@ -135,6 +142,31 @@ pub trait Store: Send + Sync {
         tenure: &Tenure,
         repository_id: i64,
         removals: &[Removal],
+        at: DateTime<Utc>,
+    ) -> Result<i64, Error>;
+
+    /// Which of these runs of workflows are stored.
+    async fn known_runs(&self, ids: &[i64]) -> Result<Vec<KnownRun>, Error>;
+
+    /// The stored runs of the repository's workflows that had not finished, oldest first.
+    async fn unfinished_runs(&self, repository_id: i64) -> Result<Vec<i64>, Error>;
+
+    /// The oldest `updated_at` of these pull requests as they are stored.
+    async fn oldest_update(
+        &self,
+        repository_id: i64,
+        numbers: &[i64],
+    ) -> Result<Option<DateTime<Utc>>, Error>;
+
+    /// Which of these packages are stored.
+    async fn known_packages(&self, ids: &[i64]) -> Result<Vec<KnownPackage>, Error>;
+
+    /// Marks rows as removed that GitHub does not have any more; the rows stay. Gives how many
+    /// were not before.
+    async fn vanish(
+        &self,
+        tenure: &Tenure,
+        which: &Vanished,
         at: DateTime<Utc>,
     ) -> Result<i64, Error>;
 

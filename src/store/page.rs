@@ -4,22 +4,35 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{IssueRow, PullRow};
+use super::{IssueRow, Row};
 
 /// One page of a list, ready to be stored. No number is on it twice.
 #[derive(Clone, Debug)]
 pub struct PageWrite {
-    pub repository_id: i64,
+    /// `None` for a list of an owner's; it has no cursor.
+    pub repository_id: Option<i64>,
     /// The list, as cursors and quarantine name it: `issues.open`.
     pub resource: &'static str,
     pub at: DateTime<Utc>,
-    pub issues: Vec<IssueRow>,
-    pub pulls: Vec<PullRow>,
+    /// Of the same table one after the other.
+    pub rows: Vec<Row>,
+    /// The newest commit of the default branch, if the page tells it; the branch may have none.
+    pub head: Option<Option<String>>,
     pub set_aside: Vec<SetAside>,
     /// The ETag under which this page may be asked for again, and what is on it.
     pub seen: Option<SeenPage>,
     /// How far the pass has come with this page.
     pub reached: Reached,
+}
+
+impl PageWrite {
+    /// The issues on it.
+    pub fn issues(&self) -> impl Iterator<Item = &IssueRow> {
+        self.rows.iter().filter_map(|row| match row {
+            Row::Issue(issue) => Some(issue.as_ref()),
+            _ => None,
+        })
+    }
 }
 
 /// How far a pass over a list has come.
@@ -52,6 +65,8 @@ pub struct Resume {
 pub struct Cursor {
     /// Since when it must be read; `None` before a pass has changed a row.
     pub since: Option<DateTime<Utc>>,
+    /// Since when what is stored of it is complete; `None` from the beginning.
+    pub horizon: Option<DateTime<Utc>>,
     /// Where the newest pass was cut short, if it was.
     pub resume: Option<Resume>,
 }
@@ -65,7 +80,7 @@ pub struct SeenPage {
     /// aside.
     pub etag: String,
     pub next_url: Option<String>,
-    /// The numbers of the issues and pull requests on it.
+    /// The numbers of the issues and pull requests on it, or the ids of what has no number.
     pub numbers: Vec<i64>,
 }
 
@@ -130,6 +145,8 @@ pub struct Completion {
     pub cursor: Option<DateTime<Utc>>,
     /// Whether an earlier page of the pass has changed a row.
     pub changed: bool,
+    /// Since when what is stored of the list is complete; `None` from the beginning.
+    pub horizon: Option<DateTime<Utc>>,
 }
 
 /// What a write has done to the rows.

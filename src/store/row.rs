@@ -75,19 +75,21 @@ pub struct IssueRow {
     pub removed_to: Option<String>,
 }
 
-/// Somebody an issue is assigned to.
+/// Somebody an issue is assigned to, or who is asked for a review.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
 pub struct Assignee {
     pub id: Option<i64>,
     pub login: String,
 }
 
-/// What a list of issues tells of a pull request.
+/// A pull request, as far as its source tells of it; what it does not tell is not written.
 #[derive(Serialize, Clone, Debug, Default)]
 pub struct PullRow {
     pub repository_id: i64,
     pub number: i64,
+    pub id: Option<i64>,
     pub issue_id: Option<i64>,
+    pub node_id: Option<String>,
     pub source: &'static str,
     pub title: Option<String>,
     pub body: Option<String>,
@@ -99,9 +101,17 @@ pub struct PullRow {
     pub author_type: Option<String>,
     pub author_association: Option<String>,
     pub assignees: Vec<Assignee>,
+    pub requested_reviewers: Option<Vec<Assignee>>,
     pub labels: Vec<String>,
     pub milestone: Option<String>,
     pub comments: Option<i64>,
+    pub merge_commit_sha: Option<String>,
+    pub head_ref: Option<String>,
+    pub head_sha: Option<String>,
+    /// Null when the fork is gone.
+    pub head_repository: Option<String>,
+    pub base_ref: Option<String>,
+    pub base_sha: Option<String>,
     pub html_url: Option<String>,
     #[serde(serialize_with = "seconds")]
     pub created_at: Option<DateTime<Utc>>,
@@ -119,7 +129,10 @@ pub(super) fn to_seconds(at: DateTime<Utc>) -> String {
 }
 
 #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
-fn seconds<S: serde::Serializer>(at: &Option<DateTime<Utc>>, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn seconds<S: serde::Serializer>(
+    at: &Option<DateTime<Utc>>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => to.collect_str(&to_seconds(*at)),
         None => to.serialize_none(),

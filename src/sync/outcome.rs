@@ -114,6 +114,7 @@ mod tests {
             pages: 1,
             counts: Counts { created: 2, quarantined, ..Counts::default() },
             complete: true,
+            truncated: false,
             started_at: DateTime::UNIX_EPOCH,
             completed_at: DateTime::UNIX_EPOCH,
         }

@@ -177,7 +177,7 @@ impl<'a> Pass<'a> {
             };
             whole &= is_whole(&write, led_here);
             write.reached = as_far_as(write.reached, whole);
-            let to_github = changes(self.subject, &write.issues);
+            let to_github = changes(self.subject, &write);
             let counts = put(self.subject.run, write).await?;
             self.changed |= counts.changed();
             self.tally.counts += counts;
@@ -200,6 +200,7 @@ impl<'a> Pass<'a> {
                 source: run.source.base_url().to_owned(),
                 cursor: self.list.has_cursor().then_some(began_at),
                 changed,
+                horizon: None,
             }),
         }
     }

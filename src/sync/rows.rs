@@ -81,7 +81,7 @@ pub(super) fn issue(it: Issue, repository_id: i64, rules: &Rules, stored: &[Stri
 }
 
 /// The row of a pull request, as far as a list of issues tells it.
-pub(super) fn pull(it: Issue, repository_id: i64) -> PullRow {
+pub(super) fn pull_from_issue(it: Issue, repository_id: i64) -> PullRow {
     let merged_at: Option<DateTime<Utc>> = it.pull_request.and_then(|part| part.merged_at);
     let (author, author_id, author_type) = author(it.user);
     PullRow {
@@ -107,6 +107,7 @@ pub(super) fn pull(it: Issue, repository_id: i64) -> PullRow {
         updated_at: it.updated_at,
         closed_at: it.closed_at,
         merged_at,
+        ..PullRow::default()
     }
 }
 

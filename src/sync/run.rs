@@ -17,7 +17,7 @@ use crate::github::{self, Source};
 use crate::lease::Tenure;
 use crate::process::clock::Clock;
 use crate::store::{
-    self, PageWrite, Reached, RepositoryRecord, Retention, SeenPage, Store, Untrack,
+    self, PageWrite, Reached, RepositoryRecord, Retention, Row, SeenPage, Store, Untrack,
 };
 
 /// All that a run needs. The tenure has been activated.
@@ -116,11 +116,11 @@ impl Subject<'_> {
     /// A page of this repository with nothing on it yet.
     pub(super) fn page(&self, resource: &'static str, reached: Reached) -> PageWrite {
         PageWrite {
-            repository_id: self.id,
+            repository_id: Some(self.id),
             resource,
             at: self.run.clock.now(),
-            issues: Vec::new(),
-            pulls: Vec::new(),
+            rows: Vec::new(),
+            head: None,
             set_aside: Vec::new(),
             seen: None,
             reached,
@@ -138,12 +138,12 @@ impl Subject<'_> {
         };
         let none = Vec::new();
         for item in items {
-            if item.pull_request.is_some() {
-                page.pulls.push(rows::pull(item, self.id));
+            page.rows.push(if item.pull_request.is_some() {
+                Row::PullFromIssues(Box::new(rows::pull_from_issue(item, self.id)))
             } else {
                 let stored = stored.get(&item.number).unwrap_or(&none);
-                page.issues.push(rows::issue(item, self.id, rules, stored));
-            }
+                Row::Issue(Box::new(rows::issue(item, self.id, rules, stored)))
+            });
         }
         Ok(())
     }
@@ -327,6 +327,7 @@ fn record(
         phase,
         reason: reason.map(str::to_owned),
         complete: error.is_none(),
+        truncated: false,
         error: error.as_deref().map(|error| cut(error).to_owned()),
         pages: 0,
         counts: store::Counts::default(),

@@ -195,7 +195,7 @@ async fn keep(subject: &Subject<'_>, said: Said, tally: &mut Tally) -> Result<()
         Said::Bad(item) => write.set_aside.push(item),
         Said::Unchanged | Said::Gone(_) | Said::NotFound => return Ok(()),
     }
-    let to_github = changes(subject, &write.issues);
+    let to_github = changes(subject, &write);
     tally.counts += put(subject.run, write).await?;
     write_back(subject, to_github).await
 }

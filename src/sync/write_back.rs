@@ -2,10 +2,10 @@
 
 use super::rules::LabelChange;
 use super::run::{Failure, Subject};
-use crate::store::IssueRow;
+use crate::store::{IssueRow, PageWrite};
 
-/// What is to be changed on GitHub for each of these rows.
-pub(super) fn changes(subject: &Subject<'_>, rows: &[IssueRow]) -> Vec<(i64, LabelChange)> {
+/// What is to be changed on GitHub for each of the issues on this page.
+pub(super) fn changes(subject: &Subject<'_>, page: &PageWrite) -> Vec<(i64, LabelChange)> {
     // Nothing of an archived repository can be changed, and a dry run changes nothing.
     if subject.archived || subject.run.dry {
         return Vec::new();
@@ -15,7 +15,7 @@ pub(super) fn changes(subject: &Subject<'_>, rows: &[IssueRow]) -> Vec<(i64, Lab
         let closed = row.state == "closed";
         rules.to_write_back(&row.github_labels, closed).map(|change| (row.number, change))
     };
-    rows.iter().filter_map(of).collect()
+    page.issues().filter_map(of).collect()
 }
 
 /// Makes the changes. One that was made before is no error, so a run that was cut off may repeat

@@ -1,5 +1,6 @@
 //! SQLite: one file, one writer at a time, readers beside it (WAL).
 
+mod automation;
 mod care;
 mod fenced;
 mod owner;
@@ -19,11 +20,13 @@ use sqlx::sqlite::{
 };
 use sqlx::{AssertSqlSafe, Sqlite as Db, Transaction};
 
+use super::columns::REPOSITORIES;
 use super::row::to_seconds;
-use super::table::{REPOSITORIES, Table};
+use super::table::Table;
 use super::{
-    Activation, Counts, Cursor, Error, Missing, NewRun, PageWrite, Removal, RepositoryRecord,
-    RepositoryRow, Retention, RunEnd, RunRecord, SeenPage, Store, Untrack,
+    Activation, Counts, Cursor, Error, KnownPackage, KnownRun, Missing, NewRun, PageWrite, Removal,
+    RepositoryRecord, RepositoryRow, Retention, RunEnd, RunRecord, SeenPage, Store, Untrack,
+    Vanished,
 };
 use crate::api::Micros;
 use crate::lease::{RunNumber, Tenure};
@@ -234,6 +237,35 @@ impl Store for Sqlite {
         at: DateTime<Utc>,
     ) -> Result<i64, Error> {
         upkeep::remove(self, tenure, repository_id, removals, at).await
+    }
+
+    async fn known_runs(&self, ids: &[i64]) -> Result<Vec<KnownRun>, Error> {
+        automation::known_runs(&self.readers, ids).await
+    }
+
+    async fn unfinished_runs(&self, repository_id: i64) -> Result<Vec<i64>, Error> {
+        automation::unfinished_runs(&self.readers, repository_id).await
+    }
+
+    async fn oldest_update(
+        &self,
+        repository_id: i64,
+        numbers: &[i64],
+    ) -> Result<Option<DateTime<Utc>>, Error> {
+        automation::oldest_update(&self.readers, repository_id, numbers).await
+    }
+
+    async fn known_packages(&self, ids: &[i64]) -> Result<Vec<KnownPackage>, Error> {
+        automation::known_packages(&self.readers, ids).await
+    }
+
+    async fn vanish(
+        &self,
+        tenure: &Tenure,
+        which: &Vanished,
+        at: DateTime<Utc>,
+    ) -> Result<i64, Error> {
+        automation::vanish(self, tenure, which, at).await
     }
 
     async fn untrack(&self, tenure: &Tenure, which: &Untrack) -> Result<(), Error> {

@@ -7,9 +7,10 @@ use super::fenced::Fenced;
 use super::{Sqlite, micros, upsert};
 use crate::lease::Tenure;
 use crate::process::clock::Clock;
-use crate::store::table::{ISSUES, PULLS_FROM_ISSUES};
+use crate::store::columns::by_table;
+use crate::store::row::to_seconds;
 use crate::store::{
-    Completion, Counts, Cursor, Error, PageWrite, Reached, Resume, SeenPage, SetAside,
+    Completion, Counts, Cursor, Error, PageWrite, Reached, Resume, Row, SeenPage, SetAside,
 };
 
 const WRITE: &str = "write a page";
@@ -24,8 +25,13 @@ pub(super) async fn put(
         stand_in_for_repository(&mut tx, page).await?;
     }
     free_ids(&mut tx, page).await?;
-    let mut counts = upsert(&mut tx, &ISSUES, &page.issues, tenure, WRITE).await?;
-    counts += upsert(&mut tx, &PULLS_FROM_ISSUES, &page.pulls, tenure, WRITE).await?;
+    let mut counts = Counts::default();
+    for (table, rows) in by_table(&page.rows) {
+        counts += upsert(&mut tx, table, &rows, tenure, WRITE).await?;
+    }
+    if let Some(head) = &page.head {
+        put_head(&mut tx, tenure, page, head.as_deref()).await?;
+    }
     heal(&mut tx, page).await?;
     for item in &page.set_aside {
         put_aside(&mut tx, tenure, page, item).await?;
@@ -45,6 +51,9 @@ pub(super) async fn put(
 
 /// A dry run has not written the repository's row, on which the others stand.
 async fn stand_in_for_repository(tx: &mut Fenced, page: &PageWrite) -> Result<(), Error> {
+    if page.repository_id.is_none() {
+        return Ok(());
+    }
     sqlx::query(
         "INSERT INTO repositories (id, owner, name, full_name, tracked, stored_at, stored_by) \
          VALUES (?1, '', '', '', 0, '', 0) ON CONFLICT (id) DO NOTHING",
@@ -56,10 +65,31 @@ async fn stand_in_for_repository(tx: &mut Fenced, page: &PageWrite) -> Result<()
     Ok(())
 }
 
+/// Takes note of the newest commit; what is so already is not written.
+async fn put_head(
+    tx: &mut Fenced,
+    tenure: &Tenure,
+    page: &PageWrite,
+    sha: Option<&str>,
+) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE repositories SET latest_commit_sha = ?2, stored_at = ?3, stored_by = ?4 \
+         WHERE id = ?1 AND latest_commit_sha IS NOT ?2",
+    )
+    .bind(page.repository_id)
+    .bind(sha)
+    .bind(to_seconds(page.at))
+    .bind(tenure.number().0)
+    .execute(&mut ***tx)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}
+
 /// An issue that has come from another repository with the id that it had there: its old row keeps
 /// everything but the id.
 async fn free_ids(tx: &mut Fenced, page: &PageWrite) -> Result<(), Error> {
-    let ids: Vec<i64> = page.issues.iter().filter_map(|issue| issue.id).collect();
+    let ids: Vec<i64> = page.issues().filter_map(|issue| issue.id).collect();
     if ids.is_empty() {
         return Ok(());
     }
@@ -82,21 +112,17 @@ fn kind(resource: &str) -> &str {
 
 /// Items that were set aside once and are fine now leave the quarantine.
 async fn heal(tx: &mut Fenced, page: &PageWrite) -> Result<(), Error> {
-    let issues = page.issues.iter().map(|issue| issue.number);
-    let numbers: Vec<String> = issues
-        .chain(page.pulls.iter().map(|pull| pull.number))
-        .map(|number| number.to_string())
-        .collect();
-    if numbers.is_empty() {
+    let keys: Vec<String> = page.rows.iter().map(Row::item_key).collect();
+    if keys.is_empty() {
         return Ok(());
     }
     sqlx::query(
-        "DELETE FROM sync_quarantine WHERE repository_id = ?1 AND resource = ?2 \
+        "DELETE FROM sync_quarantine WHERE repository_id IS ?1 AND resource = ?2 \
          AND item_key IN (SELECT value FROM json_each(?3))",
     )
     .bind(page.repository_id)
     .bind(kind(page.resource))
-    .bind(sqlx::types::Json(numbers))
+    .bind(sqlx::types::Json(keys))
     .execute(&mut ***tx)
     .await
     .map_err(failed)?;
@@ -111,7 +137,8 @@ async fn put_aside(
 ) -> Result<(), Error> {
     let key = item.item_key.as_deref().unwrap_or(&item.raw);
     let kind = kind(page.resource);
-    let id = crate::store::fingerprint(&[kind, &page.repository_id.to_string(), key]);
+    let repository = page.repository_id.map(|id| id.to_string()).unwrap_or_default();
+    let id = crate::store::fingerprint(&[kind, &repository, key]);
     // What is nested deeper than the database reads is kept as a text.
     sqlx::query(
         "INSERT INTO sync_quarantine \
@@ -195,18 +222,20 @@ async fn complete(
     let cursor = completion.cursor.filter(|_| completion.changed || changed).map(micros);
     // A cursor of another GitHub is none.
     sqlx::query(
-        "INSERT INTO sync_cursors (repository_id, resource, since, complete_at, source) \
-         VALUES (?1, ?2, ?3, ?4, ?5) \
+        "INSERT INTO sync_cursors (repository_id, resource, since, complete_at, source, horizon) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
          ON CONFLICT (repository_id, resource) DO UPDATE SET \
          since = coalesce(excluded.since, CASE WHEN coalesce(source, ?5) = ?5 THEN since END), \
          pass = NULL, next_url = NULL, next_at = NULL, began_at = NULL, changed = NULL, \
-         complete_at = excluded.complete_at, source = excluded.source",
+         complete_at = excluded.complete_at, source = excluded.source, \
+         horizon = excluded.horizon",
     )
     .bind(page.repository_id)
     .bind(page.resource)
     .bind(cursor)
     .bind(micros(page.at))
     .bind(&completion.source)
+    .bind(completion.horizon.map(micros))
     .execute(&mut ***tx)
     .await
     .map_err(failed)?;
@@ -216,6 +245,7 @@ async fn complete(
 #[derive(FromRow)]
 struct CursorRow {
     since: Option<DateTime<Utc>>,
+    horizon: Option<DateTime<Utc>>,
     source: Option<String>,
     pass: Option<String>,
     next_url: Option<String>,
@@ -231,7 +261,7 @@ pub(super) async fn cursor(
     source: &str,
 ) -> Result<Cursor, Error> {
     let row: Option<CursorRow> = sqlx::query_as(
-        "SELECT since, source, pass, next_url, next_at, began_at, changed FROM sync_cursors \
+        "SELECT since, horizon, source, pass, next_url, next_at, began_at, changed FROM sync_cursors \
          WHERE repository_id = ?1 AND resource = ?2",
     )
     .bind(repository_id)
@@ -250,7 +280,11 @@ pub(super) async fn cursor(
             changed: row.changed?,
         })
     };
-    Ok(Cursor { since: row.since.filter(|_| same), resume: resume() })
+    Ok(Cursor {
+        since: row.since.filter(|_| same),
+        horizon: row.horizon.filter(|_| same),
+        resume: resume(),
+    })
 }
 
 pub(super) async fn labels(

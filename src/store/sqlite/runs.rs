@@ -188,7 +188,7 @@ pub(super) async fn put_outcome(
     sqlx::query(
         "INSERT INTO sync_run_repositories (run_number, repository, repository_id, phase, reason, \
          error, pages, created, updated, removed, unchanged, complete, truncated, started_at, \
-         completed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13, ?14) \
+         completed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?15, ?13, ?14) \
          ON CONFLICT (run_number, repository) DO NOTHING",
     )
     .bind(tenure.number().0)
@@ -205,6 +205,7 @@ pub(super) async fn put_outcome(
     .bind(record.complete)
     .bind(micros(record.started_at))
     .bind(micros(record.completed_at))
+    .bind(record.truncated)
     .execute(&mut **tx)
     .await
     .map_err(failed)?;
@@ -348,6 +349,7 @@ impl FromRow<'_, SqliteRow> for RepositoryRecord {
                 quarantined: 0,
             },
             complete: row.try_get("complete")?,
+            truncated: row.try_get("truncated")?,
             started_at: time("started_at")?,
             completed_at: time("completed_at")?,
         })

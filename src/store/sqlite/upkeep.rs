@@ -130,19 +130,20 @@ pub(super) async fn repositories_named(pool: &SqlitePool, name: &str) -> Result<
 }
 
 pub(super) async fn repository(pool: &SqlitePool, id: i64) -> Result<Option<RepositoryRow>, Error> {
-    type Row = (String, String, String, Option<bool>, bool);
+    type Row = (String, String, String, Option<String>, Option<bool>, bool);
     let row: Option<Row> = sqlx::query_as(
-        "SELECT owner, name, full_name, archived, tracked FROM repositories WHERE id = ?1",
+        "SELECT owner, name, full_name, default_branch, archived, tracked FROM repositories WHERE id = ?1",
     )
     .bind(id)
     .fetch_optional(pool)
     .await
     .map_err(|source| Error::of("look for a repository by its id", source))?;
-    Ok(row.map(|(owner, name, full_name, archived, tracked)| RepositoryRow {
+    Ok(row.map(|(owner, name, full_name, default_branch, archived, tracked)| RepositoryRow {
         id,
         owner,
         name,
         full_name,
+        default_branch,
         archived,
         tracked,
         ..RepositoryRow::default()

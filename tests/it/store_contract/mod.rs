@@ -1,5 +1,6 @@
 //! The contract of a [`Store`], written once and run on each database that there is.
 
+mod automation;
 mod life;
 mod pages;
 mod runs;
@@ -16,7 +17,7 @@ use singletrack::api::{RepositoryPhase, RunResult};
 use singletrack::lease::{RunNumber, Tenure};
 use singletrack::store::{
     Completion, Counts, Error, IssueRow, NewRun, PageWrite, PullRow, Reached, RepositoryRecord,
-    RepositoryRow, RunEnd, RunState, SeenPage, Sqlite, Store,
+    RepositoryRow, Row, RunEnd, RunState, SeenPage, Sqlite, Store,
 };
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tokio::sync::Mutex;
@@ -132,6 +133,13 @@ on_each_database! {
     upkeep::an_item_that_is_fine_again_leaves_the_quarantine
     upkeep::labels_that_do_not_fit_the_state_are_found
     upkeep::what_is_not_tracked_any_more_keeps_its_row
+    automation::each_table_is_written_once
+    automation::the_newest_commit_stands_in_its_repository
+    automation::runs_that_are_known_and_those_that_had_not_finished
+    automation::what_is_gone_is_marked_and_comes_back
+    automation::both_sources_of_a_pull_request_agree
+    automation::a_list_that_is_cut_off_says_since_when_it_is_complete
+    automation::an_owners_list_belongs_to_no_repository
 }
 
 const OWNER: &str = "namespace-uid";
@@ -220,13 +228,19 @@ fn pull(repository_id: i64, number: i64, title: &str) -> PullRow {
     }
 }
 
+/// The page, with these pull requests on it too, as a list of issues tells of them.
+fn with_pulls(page: PageWrite, pulls: Vec<PullRow>) -> PageWrite {
+    let pulls = pulls.into_iter().map(|pull| Row::PullFromIssues(Box::new(pull)));
+    PageWrite { rows: page.rows.iter().cloned().chain(pulls).collect(), ..page }
+}
+
 fn page(repository_id: i64, issues: Vec<IssueRow>) -> PageWrite {
     PageWrite {
-        repository_id,
+        repository_id: Some(repository_id),
         resource: "issues.open",
         at: at(10),
-        issues,
-        pulls: Vec::new(),
+        rows: issues.into_iter().map(|issue| Row::Issue(Box::new(issue))).collect(),
+        head: None,
         set_aside: Vec::new(),
         seen: None,
         reached: Reached::Nothing,
@@ -236,7 +250,8 @@ fn page(repository_id: i64, issues: Vec<IssueRow>) -> PageWrite {
 /// A page that brings an ETag and ends a pass with this cursor.
 fn last_page(repository_id: i64, issues: Vec<IssueRow>, cursor: DateTime<Utc>) -> PageWrite {
     let source = SOURCE.to_owned();
-    let reached = Reached::End(Completion { source, cursor: Some(cursor), changed: false });
+    let cursor = Some(cursor);
+    let reached = Reached::End(Completion { source, cursor, changed: false, horizon: None });
     PageWrite { seen: Some(seen()), reached, ..page(repository_id, issues) }
 }
 
@@ -260,6 +275,7 @@ fn outcome(name: &str, phase: RepositoryPhase, error: Option<&str>) -> Repositor
         pages: 2,
         counts: Counts { created: 2, unchanged: 5, ..Counts::default() },
         complete: error.is_none(),
+        truncated: false,
         started_at: at(1),
         completed_at: at(2),
     }

@@ -8,6 +8,7 @@ use singletrack::store::{
 
 use super::{
     Place, SOURCE, active, at, issue, last_page, page, prepared, pull, repository, seen, since,
+    with_pulls,
 };
 
 pub(super) async fn the_same_page_again_changes_nothing(place: &dyn Place) {
@@ -18,7 +19,7 @@ pub(super) async fn the_same_page_again_changes_nothing(place: &dyn Place) {
     let set_aside =
         vec![SetAside { item_key: None, error: "no number".into(), raw: r#"{"a":1}"#.into() }];
     let issues = vec![issue(1, 1, "one"), issue(1, 2, "two")];
-    let page = PageWrite { pulls: vec![pull], set_aside, ..page(1, issues) };
+    let page = PageWrite { set_aside, ..with_pulls(page(1, issues), vec![pull]) };
     let counts = store.put_page(&first, &page).await.unwrap();
     assert_eq!(counts, Counts { created: 3, quarantined: 1, ..Counts::default() });
     let before = place.dump().await;
@@ -80,7 +81,7 @@ pub(super) async fn a_refused_row_refuses_the_whole_page(place: &dyn Place) {
     let pages = [
         with(taken),
         with(strange),
-        PageWrite { pulls: vec![pull(77, 3, "nowhere")], ..last_page(1, fine(), at(5)) },
+        with_pulls(last_page(1, fine(), at(5)), vec![pull(77, 3, "nowhere")]),
     ];
     for page in pages {
         let refused = store.put_page(&tenure, &page).await;
@@ -104,7 +105,8 @@ pub(super) async fn the_cursor_moves_only_if_the_pass_changed_a_row(place: &dyn 
     ];
     for (moment, (title, changed, asked, then)) in (20..).zip(rows) {
         let source = SOURCE.to_owned();
-        let reached = Reached::End(Completion { source, cursor: asked.map(at), changed });
+        let reached =
+            Reached::End(Completion { source, cursor: asked.map(at), changed, horizon: None });
         let page = page(1, vec![issue(1, 1, title)]);
         let page = PageWrite { reached, at: at(moment), ..page };
         store.put_page(&tenure, &page).await.unwrap();
@@ -125,10 +127,10 @@ pub(super) async fn a_list_of_issues_leaves_alone_what_pulls_has_told(place: &dy
              'open', '[]', '[]', 'topic', '2023-01-01T00:00:00Z', 1)",
         )
         .await;
-    let write = PageWrite { pulls: vec![pull(1, 3, "old")], ..page(1, Vec::new()) };
+    let write = with_pulls(page(1, Vec::new()), vec![pull(1, 3, "old")]);
     let counts = store.put_page(&tenure, &write).await.unwrap();
     assert_eq!(counts, Counts { unchanged: 1, ..Counts::default() });
-    let write = PageWrite { pulls: vec![pull(1, 3, "new")], ..page(1, Vec::new()) };
+    let write = with_pulls(page(1, Vec::new()), vec![pull(1, 3, "new")]);
     let counts = store.put_page(&tenure, &write).await.unwrap();
     assert_eq!(counts, Counts { updated: 1, ..Counts::default() });
     let rows = place.rows("SELECT id, source, head_ref, title FROM pull_requests").await;

@@ -28,7 +28,7 @@ pub(super) async fn a_pass_that_was_cut_short_leaves_where_it_stopped_until_it_i
     store.put_page(&tenure, &reach(vec![issue(1, 1, "one")])).await.unwrap();
     assert_eq!(found().await, Some(resume(true)), "a row was changed");
     let source = SOURCE.to_owned();
-    let done = Completion { source, cursor: Some(at(3)), changed: true };
+    let done = Completion { source, cursor: Some(at(3)), changed: true, horizon: None };
     let last = PageWrite { reached: Reached::End(done), ..page(1, vec![]) };
     store.put_page(&tenure, &last).await.unwrap();
     assert_eq!(found().await, None);
@@ -40,7 +40,7 @@ pub(super) async fn a_cursor_of_another_github_is_none(place: &dyn Place) {
     let tenure = active(&*store, 1).await;
     store.put_repository(&tenure, &repository(1), None).await.unwrap();
     let end = |source: &str, cursor| {
-        let done = Completion { source: source.into(), cursor, changed: true };
+        let done = Completion { source: source.into(), cursor, changed: true, horizon: None };
         PageWrite { reached: Reached::End(done), ..page(1, vec![]) }
     };
     store.put_page(&tenure, &end("https://ghe.example", Some(at(3)))).await.unwrap();
