@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::auth;
 use crate::referee::{get, has};
-use crate::stand_in::{App, Feature, Sizes, World};
+use crate::stand_in::{App, Feature, Repository, Sizes, World};
 use crate::support::{Judged, TOKEN, judged};
 
 /// The stand-in with this world, or the end of the test where there is no referee.
@@ -184,7 +184,7 @@ async fn lists_are_in_github_s_order_and_told_once_only() {
 #[tokio::test]
 async fn a_run_keeps_its_id_and_all_its_jobs_through_all_attempts() {
     let github = judged!(world(Sizes::default()));
-    let change = |change: fn(&mut crate::stand_in::Repository, u64), id| {
+    let change = |change: fn(&mut Repository, u64), id| {
         github.world(|world| {
             world.set_now(Some(world.now() + chrono::TimeDelta::minutes(1)));
             change(world.repository_mut(REPOSITORY), id);
@@ -201,7 +201,7 @@ async fn a_run_keeps_its_id_and_all_its_jobs_through_all_attempts() {
     let newest = below(&github, "actions/runs?per_page=1").await;
     assert_eq!(newest.all("workflow_runs", "id"), [json!(id)]);
     change(|repository, id| repository.finish_run(id, "failure"), id);
-    change(|repository, id| repository.rerun(id), id);
+    change(Repository::rerun, id);
     change(|repository, id| repository.finish_run(id, "success"), id);
     let told = below(&github, &path).await.body;
     assert_eq!((&told["run_attempt"], &told["conclusion"]), (&json!(2), &json!("success")));
