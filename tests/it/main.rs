@@ -27,6 +27,7 @@ mod network;
 mod readme;
 mod recordings;
 mod referee;
+mod referee_automation;
 mod requests;
 mod secrets;
 mod store_contract;

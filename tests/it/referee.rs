@@ -31,7 +31,7 @@ macro_rules! judged {
     };
 }
 
-fn world(repositories: usize, issues: usize) -> World {
+pub(crate) fn world(repositories: usize, issues: usize) -> World {
     let mut world = World::generate(11, repositories, issues);
     world.token = Some(TOKEN.to_owned());
     world
@@ -62,11 +62,11 @@ async fn ask(github: &Judged, method: Method, path: &str, body: &'static str) ->
     client.request(request).await.unwrap().map(Body::new).status().as_u16()
 }
 
-async fn get(github: &Judged, path: &str) -> u16 {
+pub(crate) async fn get(github: &Judged, path: &str) -> u16 {
     ask(github, Method::GET, path, "").await
 }
 
-fn has(asked: &[Exchange], part: &str, status: u16) -> bool {
+pub(crate) fn has(asked: &[Exchange], part: &str, status: u16) -> bool {
     asked.iter().any(|one| one.asked.contains(part) && one.status == status)
 }
 
