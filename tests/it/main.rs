@@ -8,6 +8,7 @@ mod support;
 
 mod admission;
 mod auth;
+mod automation;
 mod cases;
 mod chaos;
 mod coalesce;
