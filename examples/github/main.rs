@@ -5,7 +5,7 @@ mod stand_in;
 use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
-use stand_in::{StandIn, World};
+use stand_in::{Sizes, StandIn, World};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves a stand-in for GitHub's REST API until SIGTERM or SIGINT.
@@ -23,7 +23,27 @@ struct Args {
     #[arg(long, default_value_t = 250)]
     issues: usize,
 
-    /// The same seed always makes the same issues.
+    /// How many workflows each repository gets.
+    #[arg(long, default_value_t = Sizes::default().workflows)]
+    workflows: usize,
+
+    /// How many finished runs each repository gets.
+    #[arg(long, default_value_t = Sizes::default().runs)]
+    runs: usize,
+
+    /// How many releases each repository gets.
+    #[arg(long, default_value_t = Sizes::default().releases)]
+    releases: usize,
+
+    /// How many commits each repository gets; without any, it is empty.
+    #[arg(long, default_value_t = Sizes::default().commits)]
+    commits: usize,
+
+    /// How many packages the owner gets.
+    #[arg(long, default_value_t = Sizes::default().packages)]
+    packages: usize,
+
+    /// The same seed always makes the same world.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
@@ -71,7 +91,9 @@ async fn main() -> io::Result<()> {
 }
 
 async fn start(args: Args) -> io::Result<StandIn> {
-    let mut world = World::generate(args.seed, args.repositories, args.issues);
+    let Args { workflows, runs, releases, commits, packages, .. } = args;
+    let sizes = Sizes { workflows, runs, releases, commits, packages };
+    let mut world = World::generate_with(args.seed, args.repositories, args.issues, sizes);
     if let Some(folder) = args.recordings {
         world.load_recordings(&folder)?;
     }

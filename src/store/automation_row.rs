@@ -134,6 +134,14 @@ pub enum Row {
 }
 
 impl Row {
+    /// The issue, if it is one.
+    pub fn issue(&self) -> Option<&super::IssueRow> {
+        match self {
+            Self::Issue(issue) => Some(issue),
+            _ => None,
+        }
+    }
+
     /// How quarantine names the item that the row was made of.
     pub fn item_key(&self) -> String {
         match self {
@@ -141,7 +149,7 @@ impl Row {
             Self::PullFromIssues(row) | Self::Pull(row) => row.number.to_string(),
             Self::Workflow(row) => key_of_id(row.id),
             Self::WorkflowRun(row) => key_of_id(row.id),
-            Self::WorkflowJob(row) => key_of_id(row.id),
+            Self::WorkflowJob(row) => key_of_job(row.run_id, row.id),
             Self::Release(row) => key_of_id(row.id),
             Self::Package(row) => key_of_id(row.id),
             Self::Commit(row) => format!("sha {}", row.sha),
@@ -152,6 +160,11 @@ impl Row {
 /// How quarantine names an item that has an id and no number.
 pub fn key_of_id(id: i64) -> String {
     format!("id {id}")
+}
+
+/// How quarantine names a job: with its run, so that the run's jobs can be asked for again.
+pub fn key_of_job(run_id: i64, id: i64) -> String {
+    format!("run {run_id} job {id}")
 }
 
 /// A run of a workflow as it is stored.

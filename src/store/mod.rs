@@ -33,7 +33,7 @@ use chrono::{DateTime, Utc};
 pub use answer::{Answer, Inspection, as_text};
 pub use automation_row::{
     CommitRow, KnownPackage, KnownRun, PackageRow, ReleaseRow, Row, Vanished, WorkflowJobRow,
-    WorkflowRow, WorkflowRunRow, key_of_id,
+    WorkflowRow, WorkflowRunRow, key_of_id, key_of_job,
 };
 pub use database::Database;
 pub use describe::{PRIVATE, TABLES, VIEWS};
@@ -103,7 +103,8 @@ pub trait Store: Send + Sync {
     /// The tracked repositories that have this name, as far as is known; case does not count.
     async fn repositories_named(&self, full_name: &str) -> Result<Vec<i64>, Error>;
 
-    /// What is known of the repository of this id: its names, and whether it is archived.
+    /// What is known of the repository of this id: its names, its default branch, and whether it
+    /// is archived and tracked.
     async fn repository(&self, id: i64) -> Result<Option<RepositoryRow>, Error>;
 
     /// The stored labels of these issues, by number.

@@ -128,6 +128,8 @@ pub struct RepositoryRecord {
     pub counts: Counts,
     /// Whether every list was read to its end.
     pub complete: bool,
+    /// Whether the limits have cut off the older part of a list.
+    pub truncated: bool,
     pub started_at: DateTime<Utc>,
     pub completed_at: DateTime<Utc>,
 }

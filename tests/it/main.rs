@@ -28,6 +28,7 @@ mod postgres;
 mod readme;
 mod recordings;
 mod referee;
+mod referee_automation;
 mod requests;
 mod secrets;
 mod store_contract;

@@ -10,11 +10,11 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use secrecy::SecretString;
 use serde_json::json;
-use singletrack::api::Phase;
+use singletrack::api::{Phase, RunType};
 use singletrack::github::{Access, BaseUrl};
 use singletrack::process::clock::Clock;
 use singletrack::store::Sqlite;
-use singletrack::sync::{Conclusion, RulesConfig};
+use singletrack::sync::{Conclusion, Parts, RulesConfig};
 
 use crate::auth;
 use crate::stand_in::{Fault, Matcher, World};
@@ -31,7 +31,7 @@ macro_rules! judged {
     };
 }
 
-fn world(repositories: usize, issues: usize) -> World {
+pub(crate) fn world(repositories: usize, issues: usize) -> World {
     let mut world = World::generate(11, repositories, issues);
     world.token = Some(TOKEN.to_owned());
     world
@@ -62,11 +62,11 @@ async fn ask(github: &Judged, method: Method, path: &str, body: &'static str) ->
     client.request(request).await.unwrap().map(Body::new).status().as_u16()
 }
 
-async fn get(github: &Judged, path: &str) -> u16 {
+pub(crate) async fn get(github: &Judged, path: &str) -> u16 {
     ask(github, Method::GET, path, "").await
 }
 
-fn has(asked: &[Exchange], part: &str, status: u16) -> bool {
+pub(crate) fn has(asked: &[Exchange], part: &str, status: u16) -> bool {
     asked.iter().any(|one| one.asked.contains(part) && one.status == status)
 }
 
@@ -257,7 +257,8 @@ async fn labels_are_written_and_long_pages_halved_legally() {
     let store = store(folder.path()).await;
     let rules = RulesConfig { write_back: true, ..RulesConfig::default() };
     let (access, clock) = (access(&github), Clock::starting_at(auth::start()));
-    let attempt = Attempt { rules, access, clock, reconcile: true, ..Attempt::over(&github) };
+    let parts = Parts::of(RunType::Scheduled, false);
+    let attempt = Attempt { access, clock, rules, parts, ..Attempt::over(&github) };
     let run = attempt.run(&store).await.conclusion;
     assert_eq!(run.phase, Phase::Succeeded, "{}", run.message);
     let asked = github.exchanges();

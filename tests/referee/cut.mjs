@@ -28,6 +28,7 @@ const KEPT = [
 
   'get /repos/{owner}/{repo}/actions/workflows',
   'get /repos/{owner}/{repo}/actions/runs',
+  'get /repos/{owner}/{repo}/actions/runs/{run_id}',
   'get /repos/{owner}/{repo}/actions/runs/{run_id}/jobs',
   'get /repos/{owner}/{repo}/releases',
   'get /repos/{owner}/{repo}/pulls',
@@ -62,8 +63,12 @@ const CHANGES = [
   },
   {
     why: 'that a page has at most 100 items is said in words only, and GitHub silently cuts more',
-    how: ({ components }) => {
-      Object.assign(components.parameters['per-page'].schema, { minimum: 1, maximum: 100 });
+    how: ({ paths, components }) => {
+      const { parameters } = paths['/orgs/{org}/packages'].get;
+      const own = parameters.find(({ name }) => name === 'per_page');
+      for (const { schema } of [components.parameters['per-page'], own]) {
+        Object.assign(schema, { minimum: 1, maximum: 100 });
+      }
     },
   },
   {
@@ -95,6 +100,44 @@ const CHANGES = [
   {
     why: 'where issues are switched off, their list is answered 410, which is described for one issue only',
     how: (cut) => answers(cut, (_, path) => path.endsWith('/issues'), 410, described('gone')),
+  },
+  {
+    why: 'where actions, releases or pull requests are switched off or gone, they are answered 404',
+    how: (cut) => answers(cut, (_, path) => path.startsWith('/repos/'), 404, described('not_found')),
+  },
+  {
+    why: 'that a value of a parameter is unknown is answered 422, which is described for some',
+    how: (cut) => {
+      const lists = (_, path) => /\/(packages|runs|jobs)$/.test(path);
+      answers(cut, lists, 422, described('validation_failed'));
+    },
+  },
+  {
+    why: 'when runs were created is asked for as a range, in words, and described as a moment',
+    how: ({ components }) => delete components.parameters.created.schema.format,
+  },
+  {
+    why: 'the versions of a person\'s packages come in pages, which is described for organizations only',
+    how: ({ paths }) => {
+      const place = 'packages/{package_type}/{package_name}/versions';
+      const paged = ({ $ref }) => /\/(page|per-page)$/.test($ref ?? '');
+      const { parameters } = paths[`/orgs/{org}/${place}`].get;
+      paths[`/users/{username}/${place}`].get.parameters.push(...parameters.filter(paged));
+    },
+  },
+  {
+    why: 'a pull request whose fork is gone has no repository at its head',
+    how: ({ components }) => {
+      const { head } = components.schemas['pull-request-simple'].properties;
+      head.properties.repo = { anyOf: [head.properties.repo, { enum: [null] }] };
+    },
+  },
+  {
+    why: 'a label without a description has null there, which is described for issues only',
+    how: ({ components }) => {
+      const { labels } = components.schemas['pull-request-simple'].properties;
+      labels.items.properties.description.nullable = true;
+    },
   },
   {
     why: 'the proxy checks nothing of an answer, and says nothing, if something in it is nullable without a type',

@@ -103,10 +103,21 @@ fn gzip_garbage(dice: &mut Dice) -> Fault {
         .with_header("content-encoding", "gzip")
 }
 
+/// Whether a list is asked for, alone and not in an object.
+fn is_list(ask: &Ask) -> bool {
+    let lists = ["/issues", "/releases", "/pulls", "/commits", "/packages", "/versions"];
+    lists.iter().any(|end| ask.path.ends_with(end))
+}
+
+/// Whether the order of what is asked for means something that nothing in it contradicts.
+fn is_in_order(ask: &Ask) -> bool {
+    ["/runs", "/pulls", "/commits", "/versions"].iter().any(|end| ask.path.ends_with(end))
+}
+
 /// JSON of another type than was asked for, which is never a list where a list was.
 fn another_type(dice: &mut Dice, ask: &Ask) -> Fault {
     let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
-    let is_list = ask.path.ends_with("/issues");
+    let is_list = is_list(ask);
     let body = match dice.below(7) {
         0 => "{}".to_owned(),
         1 => "null".to_owned(),
@@ -151,7 +162,7 @@ pub(super) fn spoil(real: Response<Bytes>, ask: &Ask, base: &str, seed: u64) -> 
                 set(name, junk(&mut dice));
             }
         }
-        _ => body = items(&body, &mut dice),
+        _ => body = items(&body, ask, &mut dice),
     }
     parts.headers.remove("content-length");
     Response::from_parts(parts, Body::from(body))
@@ -162,27 +173,34 @@ fn pick(dice: &mut Dice, count: u64) -> usize {
 }
 
 /// Items in another order, twice, or with fields of another type.
-fn items(body: &[u8], dice: &mut Dice) -> Bytes {
-    match serde_json::from_slice(body) {
-        Ok(Value::Array(mut items)) if !items.is_empty() => {
-            match dice.below(3) {
-                0 => items.reverse(),
-                1 => items.extend(items.clone()),
-                _ => {
-                    for item in &mut items {
-                        if dice.one_in(8) {
-                            break_one(item, dice);
-                        }
-                    }
+fn items(body: &[u8], ask: &Ask, dice: &mut Dice) -> Bytes {
+    let Ok(mut body) = serde_json::from_slice(body) else { return Bytes::copy_from_slice(body) };
+    match &mut body {
+        Value::Array(items) => spoil_items(items, ask, dice),
+        Value::Object(fields) => {
+            let mut named = ["workflows", "workflow_runs", "jobs"].into_iter();
+            let name = named.find(|name| fields.get(*name).is_some_and(Value::is_array));
+            match name.and_then(|name| fields.get_mut(name)?.as_array_mut()) {
+                Some(items) => spoil_items(items, ask, dice),
+                None => break_one(&mut body, dice),
+            }
+        }
+        _ => {}
+    }
+    body.to_string().into()
+}
+
+fn spoil_items(items: &mut Vec<Value>, ask: &Ask, dice: &mut Dice) {
+    match dice.below(3) {
+        0 if !is_in_order(ask) => items.reverse(),
+        1 => items.extend(items.clone()),
+        _ => {
+            for item in items {
+                if dice.one_in(8) {
+                    break_one(item, dice);
                 }
             }
-            Value::Array(items).to_string().into()
         }
-        Ok(mut one @ Value::Object(_)) => {
-            break_one(&mut one, dice);
-            one.to_string().into()
-        }
-        _ => Bytes::copy_from_slice(body),
     }
 }
 
@@ -204,9 +222,13 @@ fn break_one(item: &mut Value, dice: &mut Dice) {
         *item = [Value::Null, json!(5), json!([]), json!({})][pick(dice, 4)].clone();
         return;
     }
-    // An issue is not told from a repository here: what does not matter to one does to the other.
+    // What is broken is not told from one another here: each has a field that matters to it.
     let (name, value) = broken[pick(dice, 10)].clone();
     item[name] = value;
-    item["user"] = json!(["x"]);
-    item["full_name"] = json!(3);
+    for name in ["user", "actor", "author", "owner"] {
+        item[name] = json!(["x"]);
+    }
+    for name in ["full_name", "path", "name"] {
+        item[name] = json!(3);
+    }
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
+    automation::{self, Sizes},
     issue::{Issue, Label, PullRequest, User},
     repository::Repository,
     world::World,
@@ -74,13 +75,26 @@ impl World {
     /// A world of `repositories` repositories, `acme/widgets-0` and so on, with as many issues each.
     ///
     /// A quarter of the issues are pull requests and more than half are closed; sizes are those
-    /// of real issues.
+    /// of real issues. There is a little automation: see [`Sizes`].
     pub fn generate(seed: u64, repositories: usize, issues_per_repository: usize) -> Self {
+        Self::generate_with(seed, repositories, issues_per_repository, Sizes::default())
+    }
+
+    /// The same world with as much automation as `sizes` says, which changes no issue.
+    pub fn generate_with(seed: u64, repositories: usize, issues: usize, sizes: Sizes) -> Self {
         let mut world = Self::empty();
         let mut dice = Dice(seed);
+        let mut dice_of_automation = Dice(mix(seed ^ 0x5eed));
+        let mut first = None;
         for index in 0..repositories {
             let repository = world.add_repository(&format!("acme/widgets-{index}"));
-            fill(repository, issues_per_repository, &mut dice);
+            fill(repository, issues, &mut dice);
+            automation::fill(repository, sizes, beginning(), &mut dice_of_automation);
+            first = first.or(Some(repository.id()));
+        }
+        if let Some(first) = first {
+            let dice = &mut dice_of_automation;
+            automation::fill_owner(&mut world, first, sizes, beginning(), dice);
         }
         world
     }
@@ -116,7 +130,8 @@ fn issue(id: u64, number: u64, created_at: DateTime<Utc>, dice: &mut Dice) -> Is
     issue.comments = dice.below(6) * dice.below(4);
     issue.updated_at = created_at + seconds(dice.below(30 * 86_400));
     if dice.one_in(4) {
-        issue.pull_request = Some(PullRequest { draft: dice.one_in(8), merged_at: None });
+        let draft = dice.one_in(8);
+        issue.pull_request = Some(PullRequest { draft, ..PullRequest::default() });
     }
     if dice.one_in(25) {
         issue.assignees.push(person(dice));
@@ -137,7 +152,7 @@ fn seconds(count: u64) -> TimeDelta {
     TimeDelta::seconds(i64::try_from(count).expect("it fits"))
 }
 
-fn person(dice: &mut Dice) -> User {
+pub(super) fn person(dice: &mut Dice) -> User {
     User::named(&format!("maker-{}", dice.below(200)))
 }
 
@@ -187,7 +202,7 @@ fn body_length(share: f64) -> Option<usize> {
     Some((shortest * (longest / shortest).powf(part)) as usize)
 }
 
-fn sentence(words: u64, dice: &mut Dice) -> String {
+pub(super) fn sentence(words: u64, dice: &mut Dice) -> String {
     let words: Vec<&str> = (0..words)
         // The last words are not ASCII, which is rarer in life than the others.
         .map(|_| if dice.one_in(30) { 36 + dice.below(4) } else { dice.below(36) })

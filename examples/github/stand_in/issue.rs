@@ -71,6 +71,16 @@ pub struct PullRequest {
     pub draft: bool,
     /// When it was merged, if it was.
     pub merged_at: Option<DateTime<Utc>>,
+    /// The commit of the merge; without one, it is made up.
+    pub merge_commit_sha: Option<String>,
+    /// The last commit of its branch; without one, it is made up.
+    pub head_sha: Option<String>,
+    /// Whether the repository that it came from has been deleted.
+    pub fork_is_gone: bool,
+    /// Who is asked to look at it.
+    pub requested_reviewers: Vec<User>,
+    /// Fields that replace whatever the list of pull requests would say.
+    pub patch: Map<String, Value>,
 }
 
 /// A label of a repository.

@@ -13,14 +13,16 @@
 //!
 //! # Adding an endpoint
 //!
-//! One arm in `routes`, its data in [`Repository`], its JSON in `shapes`: ETags, paging headers,
-//! the quota, faults and the log come with every route.
+//! One arm in `routes`, its data in [`Repository`], its JSON in `shapes`; what automation leaves is
+//! in a folder of its own. ETags, paging headers, the quota, faults and the log come with every
+//! route.
 
 #![allow(dead_code, unreachable_pub, reason = "each program that includes this uses a part of it")]
 #![allow(unused_imports, reason = "each program that includes this uses a part of it")]
 
 mod answer;
 mod app;
+mod automation;
 mod chaos;
 mod door;
 mod faults;
@@ -49,6 +51,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 pub use app::App;
+pub use automation::{Commit, Feature, Job, Package, Release, Run, Sizes, Version, Workflow};
 pub use faults::Fault;
 pub use gate::Gate;
 pub use issue::{Issue, Label, PullRequest, State, User};

@@ -71,7 +71,8 @@ fn issue(number: u64, recorded: Map<String, Value>) -> Option<Issue> {
     issue.closed_at = time(recorded.get("closed_at"));
     issue.pull_request = recorded
         .get("pull_request")
-        .map(|block| PullRequest { draft: flag("draft"), merged_at: time(block.get("merged_at")) });
+        .map(|block| (flag("draft"), time(block.get("merged_at"))))
+        .map(|(draft, merged_at)| PullRequest { draft, merged_at, ..PullRequest::default() });
     issue.recorded = Some(recorded);
     Some(issue)
 }

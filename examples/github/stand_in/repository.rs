@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::{
+    automation::Automation,
     issue::{Issue, Stored, User},
     world::Clock,
 };
@@ -38,6 +39,7 @@ pub struct Repository {
     pub renamed_from: Vec<String>,
     issues: BTreeMap<u64, Stored>,
     gone: BTreeMap<u64, Gone>,
+    pub(super) automation: Automation,
     clock: Clock,
 }
 
@@ -69,8 +71,14 @@ impl Repository {
             renamed_from: Vec::new(),
             issues: BTreeMap::new(),
             gone: BTreeMap::new(),
+            automation: Automation::default(),
             clock,
         }
+    }
+
+    /// The time in the world that it is in.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
     }
 
     /// The number that identifies it for ever.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Answer, Ask},
+    automation,
     issue::{Label, User},
     issue_list,
     pages::Page,
@@ -34,6 +35,9 @@ pub(super) fn answer(world: &mut World, ask: &Ask) -> Answer {
         ("GET", ["orgs", login, "repos"]) => owned(world, ask, owner_id(login), false),
         ("GET", ["organizations", id, "repos"]) => owned(world, ask, number(id), false),
         ("GET", ["installation", "repositories"]) => installed(world, ask),
+        ("GET", ["orgs" | "users" | "organizations" | "user", _, "packages", ..]) => {
+            automation::packages(world, &segments, ask)
+        }
         (_, ["repositories", id, rest @ ..]) => {
             let id = number(id);
             if world.by_id(id).is_some() {
@@ -76,6 +80,9 @@ fn in_repository(world: &mut World, id: u64, method: &str, rest: &[&str], ask: &
                 Some(repository) => labels(repository, &base, number(n), method, name, ask),
                 None => Answer::not_found(),
             }
+        }
+        ("GET", ["actions" | "releases" | "pulls" | "commits", ..]) => {
+            automation::answer(world, repository, rest, ask)
         }
         _ => Answer::not_found(),
     }

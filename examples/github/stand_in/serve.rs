@@ -19,6 +19,7 @@ use flate2::{Compression, write::GzEncoder};
 use super::{
     answer::{Answer, Ask},
     app::{App, is_for_app},
+    automation::is_about_packages,
     chaos,
     door::Line,
     faults::{self, Fault, Faults},
@@ -189,6 +190,13 @@ fn is_of_another(world: &World, path: &str, headers: &HeaderMap) -> bool {
     owner.zip(asked).is_some_and(|(owner, asked)| !owner.eq_ignore_ascii_case(asked))
 }
 
+/// Whether an App asks for packages, of which it is told nothing whatever its permissions.
+fn is_app_for_packages(world: &World, path: &str, headers: &HeaderMap) -> bool {
+    let given = given_token(headers).unwrap_or_default();
+    let is_app = world.app.as_ref().and_then(|app| app.owner_of(given, world.now())).is_some();
+    is_app && is_about_packages(path)
+}
+
 /// The real answer of the world as it is now.
 fn respond(shared: &Shared, ask: &Ask, asked: &HeaderMap, sequence: u64) -> Response<Bytes> {
     let (answer, mut headers, hash) = shared.with_world(|world| answer(world, ask, asked));
@@ -225,6 +233,8 @@ fn answer(world: &mut World, ask: &Ask, asked: &HeaderMap) -> (Answer, HeaderMap
         answer
     } else if is_of_another(world, &ask.path, asked) {
         Answer::not_found()
+    } else if is_app_for_packages(world, &ask.path, asked) {
+        Answer::error(StatusCode::FORBIDDEN, "Resource not accessible by integration")
     } else if world.quota.remaining() == 0 && !is_free {
         let message = "API rate limit exceeded for user ID 1. If you reach out to GitHub Support \
                        for help, please include the request ID.";

@@ -9,7 +9,7 @@ use super::{
     world::Quota,
 };
 
-const HTML: &str = "https://github.com";
+pub(super) const HTML: &str = "https://github.com";
 
 /// When those accounts and Apps were made that nobody asks.
 const BEGINNING: &str = "2020-01-01T00:00:00Z";
@@ -233,7 +233,7 @@ fn content(object: &mut Map<String, Value>, issue: &Issue, base: &str, full_name
 }
 
 /// A recorded value whose URLs begin with our base.
-fn on_base(key: &str, value: &Value, base: &str) -> Value {
+pub(super) fn on_base(key: &str, value: &Value, base: &str) -> Value {
     match value {
         Value::String(text) if key == "url" || key.ends_with("_url") => {
             match text.strip_prefix("https://api.github.com") {

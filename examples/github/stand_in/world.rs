@@ -10,6 +10,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::{
     app::App,
+    automation::Packages,
     generate::hash,
     issue::User,
     repository::{Gone, Repository},
@@ -28,6 +29,7 @@ pub struct World {
     pub latency: Option<Duration>,
     /// Whether the pages of issue lists are linked by cursor (`after=`) and not by number.
     pub cursor_links: bool,
+    pub(super) packages: Packages,
     clock: Clock,
     base_url: String,
     /// The owners that are persons, in small letters.
@@ -45,6 +47,7 @@ impl World {
             quota: Quota::default(),
             latency: None,
             cursor_links: false,
+            packages: Packages::default(),
             clock: Clock::default(),
             base_url: "https://api.github.com".to_owned(),
             persons: BTreeSet::new(),

@@ -161,6 +161,7 @@ struct OutcomeRow {
     removed: Option<i64>,
     unchanged: Option<i64>,
     complete: bool,
+    truncated: bool,
     started_at: Option<DateTime<Utc>>,
     completed_at: Option<DateTime<Utc>>,
 }
@@ -182,6 +183,7 @@ impl From<OutcomeRow> for RepositoryRecord {
                 quarantined: 0,
             },
             complete: row.complete,
+            truncated: row.truncated,
             started_at: row.started_at.unwrap_or_default(),
             completed_at: row.completed_at.unwrap_or_default(),
         }

@@ -46,19 +46,23 @@ pub(super) async fn named(tables: &Tables, full_name: &str) -> Result<Vec<i64>, 
 }
 
 pub(super) async fn get(tables: &Tables, id: i64) -> Result<Option<RepositoryRow>, Error> {
-    type Row = (String, String, String, Option<bool>, bool);
+    type Row = (String, String, String, Option<String>, Option<bool>, bool);
     let mut tx = tables.read("look for a repository by its id").await?;
     let found: Option<Row> = tx
-        .query("SELECT owner, name, full_name, archived, tracked FROM repositories WHERE id = $1")
+        .query(
+            "SELECT owner, name, full_name, default_branch, archived, tracked FROM repositories \
+             WHERE id = $1",
+        )
         .bind(id)
         .optional()
         .await?;
     tx.close().await;
-    Ok(found.map(|(owner, name, full_name, archived, tracked)| RepositoryRow {
+    Ok(found.map(|(owner, name, full_name, default_branch, archived, tracked)| RepositoryRow {
         id,
         owner,
         name,
         full_name,
+        default_branch,
         archived,
         tracked,
         ..RepositoryRow::default()

@@ -192,7 +192,7 @@ pub(super) async fn put_outcome(
         "INSERT INTO sync_run_repositories (run_number, repository, repository_id, phase, reason, \
          error, pages, created, updated, removed, unchanged, complete, truncated, started_at, \
          completed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, false, $13, $14) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
          ON CONFLICT (run_number, repository) DO NOTHING",
     )
     .bind(tenure.number().0)
@@ -207,6 +207,7 @@ pub(super) async fn put_outcome(
     .bind(record.counts.removed)
     .bind(record.counts.unchanged)
     .bind(record.complete)
+    .bind(record.truncated)
     .bind_micros(record.started_at)
     .bind_micros(record.completed_at)
     .execute()

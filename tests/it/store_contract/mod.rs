@@ -1,5 +1,6 @@
 //! The contract of a [`Store`], written once and run on each database that there is.
 
+mod automation;
 mod life;
 mod pages;
 mod runs;
@@ -193,6 +194,13 @@ on_each_database! {
     upkeep::an_item_that_is_fine_again_leaves_the_quarantine
     upkeep::labels_that_do_not_fit_the_state_are_found
     upkeep::what_is_not_tracked_any_more_keeps_its_row
+    automation::each_table_is_written_once
+    automation::the_newest_commit_stands_in_its_repository
+    automation::runs_that_are_known_and_those_that_had_not_finished
+    automation::what_is_gone_is_marked_and_comes_back
+    automation::both_sources_of_a_pull_request_agree
+    automation::a_list_that_is_cut_off_says_since_when_it_is_complete
+    automation::an_owners_list_belongs_to_no_repository
 }
 
 pub(crate) const OWNER: &str = "namespace-uid";
@@ -328,6 +336,7 @@ fn outcome(name: &str, phase: RepositoryPhase, error: Option<&str>) -> Repositor
         pages: 2,
         counts: Counts { created: 2, unchanged: 5, ..Counts::default() },
         complete: error.is_none(),
+        truncated: false,
         started_at: at(1),
         completed_at: at(2),
     }
