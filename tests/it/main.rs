@@ -25,6 +25,7 @@ mod lock;
 mod misuse;
 mod model;
 mod network;
+mod postgres;
 mod readme;
 mod recordings;
 mod referee;

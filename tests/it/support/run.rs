@@ -7,7 +7,7 @@ use singletrack::api::RunType;
 use singletrack::github::{Access, BaseUrl, Source};
 use singletrack::lease::{RunNumber, Tenure};
 use singletrack::process::clock::Clock;
-use singletrack::store::{NewRun, Retention, Sqlite, Store};
+use singletrack::store::{NewRun, Retention, Store};
 use singletrack::sync::{
     Achieved, Broken, Conclusion, Discovery, Parts, ReadLimits, Rules, RulesConfig, Run, Tracked,
     conclude, run,
@@ -71,11 +71,14 @@ impl Attempt {
     }
 
     /// Makes the run, and expects that it comes to an end of its own.
-    pub(crate) async fn run(self, store: &Sqlite) -> Came {
+    pub(crate) async fn run<S: Store + Clone + 'static>(self, store: &S) -> Came {
         self.try_run(store).await.unwrap()
     }
 
-    pub(crate) async fn try_run(self, store: &Sqlite) -> Result<Came, Broken> {
+    pub(crate) async fn try_run<S>(self, store: &S) -> Result<Came, Broken>
+    where
+        S: Store + Clone + 'static,
+    {
         let number = store.ticket(RunNumber(0)).await.unwrap();
         let tenure = Tenure::without_cluster(number, "test", "nonce");
         let request = self.request.unwrap_or_else(|| format!("uid-{number}"));
