@@ -315,6 +315,7 @@ mod tests {
             pages: 0,
             counts: Counts::default(),
             complete: true,
+            truncated: false,
             started_at: now(),
             completed_at: now(),
         };

@@ -30,7 +30,7 @@ pub use automation_row::{
     CommitRow, KnownPackage, KnownRun, PackageRow, ReleaseRow, Row, Vanished, WorkflowJobRow,
     WorkflowRow, WorkflowRunRow, key_of_id, key_of_job,
 };
-pub use describe::{PRIVATE, TABLES, VIEWS};
+pub use describe::{PRIVATE, PRIVATE_VIEWS, TABLES, VIEWS, columns, comments};
 pub use error::Error;
 pub use error::chain;
 pub use page::{

@@ -5,6 +5,7 @@ mod life;
 mod pages;
 mod runs;
 mod upkeep;
+mod views;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use singletrack::api::{RepositoryPhase, RunResult};
 use singletrack::lease::{RunNumber, Tenure};
 use singletrack::store::{
@@ -31,6 +32,8 @@ trait Place: Send + Sync {
     async fn dump(&self) -> BTreeMap<String, Vec<Vec<String>>>;
     async fn rows(&self, sql: &str) -> Vec<Vec<String>>;
     async fn execute(&self, sql: &str);
+    /// Lets the views tell ages as of this moment.
+    async fn stop_clock(&self, now: DateTime<Utc>);
 }
 
 struct OnSqlite {
@@ -83,6 +86,12 @@ impl Place for OnSqlite {
         let mut connection = SqliteConnection::connect(path).await.unwrap();
         sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
+    }
+
+    async fn stop_clock(&self, now: DateTime<Utc>) {
+        self.execute("DROP VIEW sync_clock").await;
+        let now = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+        self.execute(&format!("CREATE VIEW sync_clock AS SELECT '{now}' AS now")).await;
     }
 }
 
@@ -140,6 +149,11 @@ on_each_database! {
     automation::both_sources_of_a_pull_request_agree
     automation::a_list_that_is_cut_off_says_since_when_it_is_complete
     automation::an_owners_list_belongs_to_no_repository
+    views::issues_have_ages_and_open_work_leaves_out_what_is_excluded
+    views::pull_requests_have_the_time_to_merge
+    views::flaky_runs_are_told_from_those_that_failed
+    views::a_workflow_fails_since_its_last_success
+    views::freshness_is_that_of_the_last_complete_pass
 }
 
 const OWNER: &str = "namespace-uid";
