@@ -6,13 +6,14 @@ mod pages;
 mod runs;
 mod schema;
 mod upkeep;
+mod views;
 
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use singletrack::api::{RepositoryPhase, RunResult};
 use singletrack::lease::{RunNumber, Tenure};
 use singletrack::store::{
@@ -33,6 +34,8 @@ trait Place: Send + Sync {
     /// The same, as one more operator has it.
     fn another(&self) -> Database;
     async fn execute(&self, sql: &str);
+    /// Lets the views tell ages as of this moment.
+    async fn stop_clock(&self, now: DateTime<Utc>);
 
     /// All rows of all tables.
     async fn dump(&self) -> Dump {
@@ -94,6 +97,12 @@ impl Place for OnSqlite {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     }
+
+    async fn stop_clock(&self, now: DateTime<Utc>) {
+        self.execute("DROP VIEW sync_clock").await;
+        let now = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+        self.execute(&format!("CREATE VIEW sync_clock AS SELECT '{now}' AS now")).await;
+    }
 }
 
 struct OnPostgres {
@@ -128,6 +137,12 @@ impl Place for OnPostgres {
 
     async fn execute(&self, sql: &str) {
         self.database.execute(sql).await;
+    }
+
+    async fn stop_clock(&self, now: DateTime<Utc>) {
+        let now = now.to_rfc3339();
+        let sql = format!("CREATE OR REPLACE VIEW sync_clock AS SELECT timestamptz '{now}' AS now");
+        self.execute(&sql).await;
     }
 }
 
@@ -201,6 +216,11 @@ on_each_database! {
     automation::both_sources_of_a_pull_request_agree
     automation::a_list_that_is_cut_off_says_since_when_it_is_complete
     automation::an_owners_list_belongs_to_no_repository
+    views::issues_have_ages_and_open_work_leaves_out_what_is_excluded
+    views::pull_requests_have_the_time_to_merge
+    views::flaky_runs_are_told_from_those_that_failed
+    views::a_workflow_fails_since_its_last_success
+    views::freshness_is_that_of_the_last_complete_pass
 }
 
 pub(crate) const OWNER: &str = "namespace-uid";
