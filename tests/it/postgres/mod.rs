@@ -3,3 +3,5 @@
 mod commands;
 mod connect;
 mod fence;
+mod lost;
+mod rows;
