@@ -7,7 +7,7 @@ use kube::{Api, ResourceExt};
 use super::ask::confirmed;
 use super::local::OWNER;
 use super::{ConfigArgs, Exit, Failure, NamespaceArgs, connect, print};
-use crate::store::{RunState, Sqlite, Store, chain};
+use crate::store::{Database, RunState, Store, chain};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -32,12 +32,7 @@ pub(super) struct AdoptArgs {
 
 pub(super) async fn adopt(args: AdoptArgs) -> Result<Exit, Failure> {
     let config = args.config.read()?;
-    let shown = config.database.display();
-    if !config.database.is_file() {
-        return Err(Failure::plain(format!(
-            "there is no database {shown}: name it with --database FILE"
-        )));
-    }
+    let shown = config.database.existing()?.shown();
     let (heir, owner) = match args.local {
         true => ("`singletrack local`".to_owned(), OWNER.to_owned()),
         false => namespace(args.namespace).await?,
@@ -82,7 +77,7 @@ async fn namespace(args: NamespaceArgs) -> Result<(String, String), Failure> {
     Ok((format!("the operator of namespace {name}"), uid))
 }
 
-async fn question(store: &Sqlite, before: &str, heir: &str) -> Result<String, Failure> {
+async fn question(store: &Database, before: &str, heir: &str) -> Result<String, Failure> {
     let newest = store.history(1).await;
     let newest = newest
         .map_err(|error| Failure::plain(format!("it cannot be looked into: {}", chain(&error))))?;

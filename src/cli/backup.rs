@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use indicatif::HumanBytes;
 
-use super::config::DatabaseArgs;
+use super::config::LocationArgs;
+use super::database::Location;
 use super::{Exit, Failure, print};
 use crate::store::{Sqlite, Store, chain};
 
@@ -21,11 +22,22 @@ pub(super) struct BackupArgs {
     /// The new file. One that exists is never written over.
     file: PathBuf,
     #[command(flatten)]
-    database: DatabaseArgs,
+    database: LocationArgs,
 }
 
 pub(super) async fn backup(args: BackupArgs) -> Result<Exit, Failure> {
-    let database = args.database.existing()?;
+    let database = match args.database.existing()? {
+        Location::File(path) => path,
+        Location::Server(postgres) => {
+            return Err(Failure::plain(format!(
+                "{} is a PostgreSQL database: back it up with its own tool, also while runs go on: \
+                 pg_dump --schema={} --format=custom --file=singletrack.dump URL; pg_restore \
+                 brings it back",
+                postgres.shown(),
+                postgres.schema()
+            )));
+        }
+    };
     let shown = args.file.display();
     if args.file.exists() {
         return Err(Failure::plain(format!("{shown} exists already: name a new file")));

@@ -9,12 +9,13 @@ use std::time::Duration;
 use clap::Args;
 use serde::Deserialize;
 
+use super::database::{DatabaseArgs, DatabaseConfig, Location};
 use super::github::{GitHub, GitHubArgs};
 use super::{Failure, duration};
 use crate::api::RepoPattern;
 use crate::lease::Times;
 use crate::reconcile::Settings;
-use crate::store::{Retention, Sqlite};
+use crate::store::{Database, Retention};
 use crate::sync::{ReadLimits, Rules, RulesConfig, Tracked};
 
 /// The file. Every key is optional; unknown ones are refused.
@@ -24,7 +25,7 @@ struct File {
     github: GitHub,
     repositories: Repositories,
     rules: RulesConfig,
-    database: Database,
+    database: DatabaseConfig,
     lease: Lease,
     watch: Watch,
     requests: Requests,
@@ -120,12 +121,6 @@ struct Repositories {
 
 #[derive(Deserialize, Debug, Default)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct Database {
-    path: Option<PathBuf>,
-}
-
-#[derive(Deserialize, Debug, Default)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct Lease {
     name: Option<String>,
     #[serde(deserialize_with = "duration::optional")]
@@ -152,9 +147,8 @@ pub struct ConfigArgs {
     /// several times.
     #[arg(long = "track", env = "SINGLETRACK_TRACK", value_delimiter = ',', value_name = "REPO")]
     track: Vec<RepoPattern>,
-    /// The SQLite file. Default: singletrack.db
-    #[arg(long, env = "SINGLETRACK_DATABASE", value_name = "FILE")]
-    database: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
     /// How many repositories are read at once. Default: 4
     #[arg(long, env = "SINGLETRACK_PARALLEL", value_name = "N")]
     parallel: Option<usize>,
@@ -188,45 +182,30 @@ struct LeaseArgs {
 /// The name of the Lease when nobody says otherwise.
 pub(super) const DEFAULT_LEASE: &str = "singletrack";
 
-const DEFAULT_DATABASE: &str = "singletrack.db";
-
 /// Where the database is, for commands that need nothing else.
 #[derive(Args, Clone, Debug)]
-pub(super) struct DatabaseArgs {
+pub(super) struct LocationArgs {
     /// The configuration file, for the database that it names.
     #[arg(long, env = "SINGLETRACK_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The SQLite file. Default: singletrack.db
-    #[arg(long, env = "SINGLETRACK_DATABASE", value_name = "FILE")]
-    database: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
-impl DatabaseArgs {
-    /// The file of the database, which is there.
-    pub(super) fn existing(self) -> Result<PathBuf, Failure> {
-        let named = match (self.database, self.config) {
-            (Some(path), _) => Some(path),
-            (None, Some(config)) => read_file(&config)?.database.path,
-            (None, None) => None,
-        };
-        let path = named.unwrap_or_else(|| PathBuf::from(DEFAULT_DATABASE));
-        if path.is_file() {
-            return Ok(path);
-        }
-        let shown = path.display();
-        Err(Failure::plain(format!(
-            "there is no database {shown}: name it with --database FILE; the operator's is in its \
-             pod: kubectl exec deploy/singletrack -- singletrack query \"…\""
-        )))
+impl LocationArgs {
+    /// Where the database is; a file is there.
+    pub(super) fn existing(self) -> Result<Location, Failure> {
+        let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        self.database.locate(file.database)?.existing()
     }
 }
 
 /// A configuration whose parts are well formed and fit together.
 pub struct Configuration {
     pub settings: Settings,
-    pub store: Arc<Sqlite>,
-    /// The file of the store.
-    pub database: PathBuf,
+    pub store: Arc<Database>,
+    /// Where the store is.
+    pub database: Location,
     pub lease: String,
     pub times: Times,
     pub all_namespaces: bool,
@@ -249,8 +228,7 @@ impl ConfigArgs {
             heartbeat.unwrap_or(Duration::from_secs(10)),
         )
         .map_err(|error| Failure::usage(error.to_string()))?;
-        let database = self.database.or(file.database.path);
-        let database = database.unwrap_or_else(|| PathBuf::from(DEFAULT_DATABASE));
+        let database = self.database.locate(file.database)?;
         let parallel = self.parallel.or(file.parallel).unwrap_or(4);
         if !(1..=64).contains(&parallel) {
             return Err(Failure::usage(format!("parallel is {parallel}: use 1 to 64")));
@@ -274,7 +252,7 @@ impl ConfigArgs {
                     .or(file.requests.stall_after)
                     .unwrap_or(Duration::from_secs(600)),
             },
-            store: Arc::new(Sqlite::at(&database)),
+            store: Arc::new(database.open()),
             database,
             lease: self.lease.lease.or(file.lease.name).unwrap_or_else(|| DEFAULT_LEASE.into()),
             times,

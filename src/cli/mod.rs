@@ -8,6 +8,7 @@ mod backup;
 mod cancel;
 mod completion;
 mod config;
+mod database;
 mod doctor;
 mod duration;
 mod exit;
@@ -28,6 +29,7 @@ use clap::{Args, Parser, Subcommand};
 use kube::{Client, Config};
 
 pub use config::{ConfigArgs, Configuration};
+pub use database::Location;
 pub use exit::{Exit, Failure};
 
 use crate::controller::{self, ControllerArgs};

@@ -3,9 +3,10 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
-use super::config::DatabaseArgs;
+use super::config::LocationArgs;
+use super::database::Location;
 use super::{Exit, Failure, print};
-use crate::store::{Answer, Sqlite, as_text, chain};
+use crate::store::{Answer, as_text, chain};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -16,7 +17,7 @@ Examples:
   singletrack query \"SELECT repository, number, title FROM open_issues\"")]
 pub(super) struct QueryArgs {
     #[command(flatten)]
-    database: DatabaseArgs,
+    database: LocationArgs,
     /// How the answer is printed.
     #[arg(short, long, value_enum, default_value = "table")]
     output: Output,
@@ -32,10 +33,11 @@ enum Output {
 }
 
 pub(super) async fn query(args: QueryArgs) -> Result<Exit, Failure> {
-    let store = Sqlite::read_only(&args.database.existing()?);
+    let location = args.database.existing()?;
+    let store = location.read_only();
     let answer = store.ask(&args.sql).await;
     store.close().await;
-    let answer = answer.map_err(|error| refused(&chain(&error)))?;
+    let answer = answer.map_err(|error| refused(&location, &chain(&error)))?;
     match args.output {
         Output::Table => {
             let headings: Vec<&str> = answer.columns.iter().map(String::as_str).collect();
@@ -47,10 +49,16 @@ pub(super) async fn query(args: QueryArgs) -> Result<Exit, Failure> {
     Ok(Exit::Succeeded)
 }
 
-fn refused(why: &str) -> Failure {
-    let next = match why.contains("readonly") {
-        true => "only questions are answered here: begin with SELECT",
-        false => "see what there is with: singletrack query \"SELECT name FROM sqlite_schema\"",
+fn refused(location: &Location, why: &str) -> Failure {
+    let next = match (why.contains("readonly") || why.contains("read-only"), location) {
+        (true, _) => "only questions are answered here: begin with SELECT",
+        (false, Location::File(_)) => {
+            "see what there is with: singletrack query \"SELECT name FROM sqlite_schema\""
+        }
+        (false, Location::Server(_)) => {
+            "see what there is with: singletrack query \"SELECT table_name FROM \
+             information_schema.tables WHERE table_schema = current_schema()\""
+        }
     };
     Failure::plain(format!("{why}; {next}"))
 }

@@ -67,6 +67,14 @@ impl Error {
         }
     }
 
+    /// Whether there are no tables yet where they should be.
+    pub fn is_of_no_tables(&self) -> bool {
+        match self {
+            Self::Unavailable { source, .. } => code(source).as_deref() == Some("42P01"),
+            _ => false,
+        }
+    }
+
     /// Whether the database has broken the transaction off for the sake of another one, so that
     /// nothing of it was written: PostgreSQL's serialization failure, deadlock, and lock timeout.
     pub(super) fn was_broken_off(&self) -> bool {

@@ -1,21 +1,23 @@
 //! Secrets are in nothing that is put out, at any level, also when everything goes wrong.
 
+use std::path::Path;
+
 use http::StatusCode;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
 use kube::api::ListParams;
 use singletrack::api::SyncRequest;
-use singletrack::store::Sqlite;
+use singletrack::store::{Database, Sqlite};
 
 use crate::requests::github;
 use crate::stand_in::{App, Fault, Matcher, StandIn};
-use crate::support::{APP_KEY, APP_PUBLIC_KEY, Namespace, Operator, operator};
+use crate::support::{APP_KEY, APP_PUBLIC_KEY, Namespace, Operator, database, dump, operator};
 
 const TOKEN: &str = "ghp_marked3141592653";
 
 /// Everything that a cluster, a scraper, a log collector or a database user can see.
-async fn put_out(space: &Namespace, operator: &Operator, folder: &std::path::Path) -> String {
+async fn put_out(space: &Namespace, operator: &Operator, store: &Database) -> String {
     let mut all = vec![operator.log(), operator.metrics().await];
     let requests: Api<SyncRequest> = space.requests();
     let leases: Api<Lease> = space.leases();
@@ -24,13 +26,13 @@ async fn put_out(space: &Namespace, operator: &Operator, folder: &std::path::Pat
     all.push(serde_json::to_string(&requests.list(&any).await.unwrap()).unwrap());
     all.push(serde_json::to_string(&leases.list(&any).await.unwrap()).unwrap());
     all.push(serde_json::to_string(&events.list(&any).await.unwrap()).unwrap());
-    let store = Sqlite::read_only(&folder.join("store.db"));
-    let tables = "SELECT name FROM sqlite_master WHERE type = 'table'";
-    for table in store.query(tables).await.unwrap().1.into_iter().flatten() {
-        all.push(format!("{:?}", store.query(&format!("SELECT * FROM {table}")).await.unwrap()));
-    }
+    all.push(format!("{:?}", dump(store).await));
     store.close().await;
     all.concat()
+}
+
+fn in_folder(folder: &Path) -> Database {
+    Database::Sqlite(Sqlite::read_only(&folder.join("store.db")))
 }
 
 #[track_caller]
@@ -73,7 +75,7 @@ async fn a_token_is_shown_nowhere() {
         .env("SINGLETRACK_RETRY_AFTER", "100ms")
         .start();
     go_wrong_and_well(&space, &github).await;
-    let all = put_out(&space, &operator, folder.path()).await;
+    let all = put_out(&space, &operator, &in_folder(folder.path())).await;
     holds_none(&all, &[TOKEN, "Bearer"]);
 }
 
@@ -106,8 +108,32 @@ async fn the_key_and_the_tokens_of_an_app_are_shown_nowhere() {
     space.manual("broken-key").await;
     let broken = space.finished("broken-key").await.status.unwrap();
     assert!(broken.message.unwrap().contains("private key"));
-    let all = put_out(&space, &operator, folder.path()).await;
+    let all = put_out(&space, &operator, &in_folder(folder.path())).await;
     // The third is how every JWT begins, the last the broken key.
     let line = APP_KEY.lines().nth(1).unwrap();
     holds_none(&all, &[line, "ghs_", "eyJ", "Bearer", "bWFya2Vk"]);
+}
+
+#[tokio::test]
+async fn the_password_of_the_database_is_shown_nowhere() {
+    let space = Namespace::new("dbsecrets").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(3, 5).await;
+    let database = database().await;
+    let mut url = database.url().clone();
+    let password = url.password().unwrap().to_owned();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "marked5926535").unwrap();
+    url.set_password(Some("marked8979323")).unwrap();
+    let operator = operator(&space, &github, folder.path())
+        .on(&url)
+        .env("SINGLETRACK_DATABASE_PASSWORD_FILE", file.to_str().unwrap())
+        .env("SINGLETRACK_LOG", "trace")
+        .env("SINGLETRACK_RETRY_AFTER", "100ms")
+        .start();
+    operator.says("password authentication failed").await;
+    std::fs::write(&file, &password).unwrap();
+    go_wrong_and_well(&space, &github).await;
+    let all = put_out(&space, &operator, &Database::Postgres(database.store())).await;
+    holds_none(&all, &[&password, "marked5926535", "marked8979323"]);
 }

@@ -6,13 +6,54 @@ use std::path::Path;
 use indicatif::HumanBytes;
 
 use super::check::Check;
-use crate::store::{Inspection, Sqlite, chain};
+use crate::cli::Location;
+use crate::store::{Database, Inspection, Postgres, Sqlite, chain};
 
 /// With less room than this a volume is worth a word.
 const FEW: u64 = 256 << 20;
 
-/// Adds what is found of the file at `path`; `owner` is who the operator is, where that is known.
-pub(super) async fn look(path: &Path, owner: Option<&str>, checks: &mut Vec<Check>) {
+/// Adds what is found of the database; `owner` is who the operator is, where that is known.
+pub(super) async fn look(at: &Location, owner: Option<&str>, checks: &mut Vec<Check>) {
+    match at {
+        Location::File(path) => look_at_file(path, owner, checks).await,
+        Location::Server(postgres) => look_at_server(postgres, owner, checks).await,
+    }
+}
+
+async fn look_at_server(postgres: &Postgres, owner: Option<&str>, checks: &mut Vec<Check>) {
+    let shown = postgres.shown();
+    let found = Database::Postgres(postgres.clone()).inspect().await;
+    let read_only =
+        "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool";
+    let read_only = postgres.ask(read_only).await;
+    postgres.close().await;
+    let is_read_only = read_only.is_ok_and(|answer| answer.rows == [[serde_json::json!(true)]]);
+    let opened = |said: String| match is_read_only {
+        false => Check::ok("database", format!("{shown} answers; {said}")),
+        true => Check::fail(
+            "database",
+            format!("{shown} is read-only: name the primary server, or let it be written again"),
+        ),
+    };
+    match found {
+        Ok(found) => {
+            checks.push(opened(age(&found)));
+            checks.push(whose(found.owner.as_deref(), owner));
+        }
+        Err(error) if error.is_of_no_tables() => {
+            let schema = postgres.schema();
+            checks
+                .push(opened(format!("schema {schema} is not there yet: the operator creates it")));
+            checks.push(Check::skip("owner", "there are no tables yet"));
+        }
+        Err(error) => {
+            checks.push(Check::fail("database", chain(&error)));
+            checks.push(Check::skip("owner", "the database cannot be read"));
+        }
+    }
+}
+
+async fn look_at_file(path: &Path, owner: Option<&str>, checks: &mut Vec<Check>) {
     let shown = path.display();
     if !path.is_file() {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -46,6 +46,11 @@ impl Postgres {
         self.connections.shown()
     }
 
+    /// The schema in which the tables are.
+    pub fn schema(&self) -> &str {
+        &self.connections.address().schema
+    }
+
     /// Closes the connections. Calls that come later fail.
     pub async fn close(&self) {
         self.tables.close().await;

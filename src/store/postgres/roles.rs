@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::Address;
-use crate::store::{Error, PRIVATE};
+use crate::store::{Error, PRIVATE, PRIVATE_VIEWS};
 
 /// Lets the reader roles of `address` see what is public, and what will be. A role that is taken
 /// out of the configuration keeps what it has.
@@ -24,8 +24,11 @@ pub(super) async fn let_read(
     .await
     .map_err(failed)?;
     let names = |private: bool| {
-        let of_kind = |name: &&str| (name.starts_with('_') || PRIVATE.contains(name)) == private;
-        let names = relations.iter().map(|(name,)| name.as_str()).filter(of_kind);
+        let ours = |name: &&str| {
+            name.starts_with('_') || PRIVATE.contains(name) || PRIVATE_VIEWS.contains(name)
+        };
+        let names = relations.iter().map(|(name,)| name.as_str());
+        let names = names.filter(|name| ours(name) == private);
         names.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
     };
     let (public, private) = (names(false), names(true));

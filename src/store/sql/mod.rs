@@ -1,7 +1,7 @@
 //! The store's work, written once for both databases.
 //!
 //! Statements are standard SQL with `$1` as parameters. Where the databases differ, a statement
-//! takes the [`Words`] of its transaction, or binds a value in the form that this database has for
+//! takes the [`words`] of its transaction, or binds a value in the form that this database has for
 //! it. What each of them does in its own way is in its own folder: connections, migrations, and
 //! what people do to it.
 //!

@@ -1,5 +1,7 @@
 //! A transaction on one of the databases, and a statement in it.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
@@ -9,6 +11,10 @@ use super::words::{POSTGRES, SQLITE, Words};
 use crate::api::Micros;
 use crate::store::Error;
 use crate::store::row::to_seconds;
+
+/// After so long, an answer of a server is not coming any more: it breaks off what takes longer than
+/// its `statement_timeout`, which is shorter.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(40);
 
 /// A transaction; dropped without an end it is rolled back.
 pub(in crate::store) struct Transaction {
@@ -52,7 +58,7 @@ impl Transaction {
     pub(in crate::store) async fn commit(self) -> Result<(), Error> {
         let committed = match self.on {
             On::Sqlite(tx) => tx.commit().await,
-            On::Postgres(tx) => tx.commit().await,
+            On::Postgres(tx) => answered(tx.commit()).await,
         };
         committed.map_err(|source| Error::of(self.doing, source))
     }
@@ -60,7 +66,7 @@ impl Transaction {
     pub(in crate::store) async fn rollback(self) -> Result<(), Error> {
         let ended = match self.on {
             On::Sqlite(tx) => tx.rollback().await,
-            On::Postgres(tx) => tx.rollback().await,
+            On::Postgres(tx) => answered(tx.rollback()).await,
         };
         ended.map_err(|source| Error::of(self.doing, source))
     }
@@ -69,6 +75,12 @@ impl Transaction {
     pub(in crate::store) async fn close(self) {
         let _ = self.rollback().await;
     }
+}
+
+/// The answer of a server, if it comes: one that is gone says nothing, and so does a network.
+async fn answered<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    let late = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
+    tokio::time::timeout(ANSWERS_WITHIN, asked).await.unwrap_or_else(late)
 }
 
 /// A statement that is being put together.
@@ -176,7 +188,7 @@ impl<'t> Query<'t> {
             // A pooler between us and the database may not keep prepared statements.
             (sql, Values::Postgres(connection, values)) => {
                 let query = sqlx::query_with(sql, values).persistent(false);
-                query.execute(connection).await.map(|done| done.rows_affected())
+                answered(query.execute(connection)).await.map(|done| done.rows_affected())
             }
         };
         let touched = touched.map_err(|source| Error::of(doing, source))?;
@@ -190,7 +202,8 @@ impl<'t> Query<'t> {
                 sqlx::query_as_with(sql, values).fetch_all(connection).await
             }
             (sql, Values::Postgres(connection, values)) => {
-                sqlx::query_as_with(sql, values).persistent(false).fetch_all(connection).await
+                let query = sqlx::query_as_with(sql, values).persistent(false);
+                answered(query.fetch_all(connection)).await
             }
         };
         found.map_err(|source| Error::of(doing, source))

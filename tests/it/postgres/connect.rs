@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use singletrack::lease::RunNumber;
-use singletrack::store::{Address, Database, Error, Postgres, Store, Text, chain};
+use singletrack::store::{
+    Address, Database, Error, PRIVATE, PRIVATE_VIEWS, Postgres, Store, TABLES, Text, VIEWS, chain,
+};
 use sqlx::{Connection, PgConnection};
 use url::Url;
 
@@ -38,10 +40,10 @@ async fn readers_see_what_is_public_and_a_role_that_is_missing_is_named() {
         let sql = sqlx::AssertSqlSafe(format!("SELECT * FROM singletrack.{table}"));
         sqlx::raw_sql(sql).execute(&mut reader).await
     };
-    for (table, _) in singletrack::store::TABLES {
-        select(table).await.expect(table);
+    for (name, _) in TABLES.iter().chain(&VIEWS) {
+        select(name).await.expect(name);
     }
-    for table in singletrack::store::PRIVATE.iter().chain(&["_sqlx_migrations"]) {
+    for table in PRIVATE.iter().chain(&PRIVATE_VIEWS).chain(&["_sqlx_migrations"]) {
         let denied = select(table).await.unwrap_err().to_string();
         assert!(denied.contains("permission denied"), "{table}: {denied}");
     }

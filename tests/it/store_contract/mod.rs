@@ -237,7 +237,7 @@ async fn prepared(place: &dyn Place) -> Arc<dyn Store> {
     store
 }
 
-fn at(seconds: i64) -> DateTime<Utc> {
+pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
 }
 
@@ -261,7 +261,7 @@ pub(crate) fn new_run(uid: &str) -> NewRun {
 }
 
 /// Activates the run of this number, for a request of its own.
-async fn active(store: &dyn Store, number: i64) -> Tenure {
+pub(crate) async fn active(store: &dyn Store, number: i64) -> Tenure {
     let tenure = tenure(number);
     store.activate(&tenure, &new_run(&format!("uid-{number}"))).await.unwrap();
     tenure
@@ -284,7 +284,7 @@ pub(crate) fn repository(id: i64) -> RepositoryRow {
     RepositoryRow { id, owner, name, full_name, tracked: true, ..RepositoryRow::default() }
 }
 
-fn issue(repository_id: i64, number: i64, title: &str) -> IssueRow {
+pub(crate) fn issue(repository_id: i64, number: i64, title: &str) -> IssueRow {
     IssueRow {
         repository_id,
         number,
@@ -315,7 +315,7 @@ fn with_pulls(page: PageWrite, pulls: Vec<PullRow>) -> PageWrite {
     PageWrite { rows: page.rows.iter().cloned().chain(pulls).collect(), ..page }
 }
 
-fn page(repository_id: i64, issues: Vec<IssueRow>) -> PageWrite {
+pub(crate) fn page(repository_id: i64, issues: Vec<IssueRow>) -> PageWrite {
     PageWrite {
         repository_id: Some(repository_id),
         resource: "issues.open",
@@ -329,14 +329,18 @@ fn page(repository_id: i64, issues: Vec<IssueRow>) -> PageWrite {
 }
 
 /// A page that brings an ETag and ends a pass with this cursor.
-fn last_page(repository_id: i64, issues: Vec<IssueRow>, cursor: DateTime<Utc>) -> PageWrite {
+pub(crate) fn last_page(
+    repository_id: i64,
+    issues: Vec<IssueRow>,
+    cursor: DateTime<Utc>,
+) -> PageWrite {
     let source = SOURCE.to_owned();
     let cursor = Some(cursor);
     let reached = Reached::End(Completion { source, cursor, changed: false, horizon: None });
     PageWrite { seen: Some(seen()), reached, ..page(repository_id, issues) }
 }
 
-fn seen() -> SeenPage {
+pub(crate) fn seen() -> SeenPage {
     SeenPage {
         url: "https://api.github.com/list".into(),
         identity: "token".into(),

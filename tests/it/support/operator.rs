@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use singletrack::store::{RunRecord, Sqlite, Store};
+use url::Url;
 
 use super::{Namespace, cluster, poll};
 use crate::stand_in::{Repository, StandIn};
@@ -46,9 +47,8 @@ pub(crate) fn operator(space: &Namespace, github: &StandIn, folder: &Path) -> St
         .args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_singletrack"), "controller"])
         .args(["--listen", "127.0.0.1:0", "--github-url", &github.base_url()])
         .args(["--track", &tracked.join(",")])
-        .arg("--database")
-        .arg(folder.join("store.db"))
         .env_clear()
+        .env("SINGLETRACK_DATABASE", folder.join("store.db"))
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("KUBECONFIG", &cluster().kubeconfig)
         .env("POD_NAMESPACE", &space.name)
@@ -73,6 +73,11 @@ impl Starter {
         self.command.args(["--lease-stale-after", &millis(stale_after)]);
         self.command.args(["--lease-heartbeat", &millis(heartbeat)]);
         self
+    }
+
+    /// With its database on a server.
+    pub(crate) fn on(self, url: &Url) -> Self {
+        self.env("SINGLETRACK_DATABASE", url.as_str())
     }
 
     /// Keeps the log elsewhere than beside the database.
