@@ -5,9 +5,10 @@
 demo: ## The main job on a real API server, with everything it needs (the first time about ten minutes)
 	@sh examples/demo/run
 
-test: ## All tests: unit tests, and the integration tests on a real control plane and under GitHub's own description
+test: ## All tests: unit tests, and the integration tests on a real control plane, a real PostgreSQL and under GitHub's own description
 	@sh tests/cluster/build >/dev/null
 	@sh tests/referee/build >/dev/null
+	@sh tests/postgres/build >/dev/null
 	cargo test
 
 SECONDS ?= 60

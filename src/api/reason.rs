@@ -22,7 +22,6 @@ pub enum Reason {
     Unauthorized,
     MissingToken,
     NotTracked,
-    NotSupported,
     AlreadyRunning,
     Cancelled,
     Deleted,
@@ -31,7 +30,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason there is, in the order of a request's life.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 23] = [
         Self::Created,
         Self::Queued,
         Self::Suspended,
@@ -51,7 +50,6 @@ impl Reason {
         Self::Unauthorized,
         Self::MissingToken,
         Self::NotTracked,
-        Self::NotSupported,
         Self::AlreadyRunning,
         Self::Cancelled,
         Self::Deleted,
@@ -79,7 +77,6 @@ impl Reason {
             Self::Unauthorized => "Unauthorized",
             Self::MissingToken => "MissingToken",
             Self::NotTracked => "NotTracked",
-            Self::NotSupported => "NotSupported",
             Self::AlreadyRunning => "AlreadyRunning",
             Self::Cancelled => "Cancelled",
             Self::Deleted => "Deleted",
@@ -120,7 +117,6 @@ impl Reason {
             Self::Unauthorized => "GitHub does not accept the token or the App; not tried again",
             Self::MissingToken => "there is no token, or no key of the App; not tried again",
             Self::NotTracked => "it names repositories that the operator does not track",
-            Self::NotSupported => "this version cannot do what it asks for",
             Self::AlreadyRunning => "`Reject`, and a run went on or somebody waited",
             Self::Cancelled => "`spec.cancel` was set",
             Self::Deleted => "it was deleted while it ran (in the history only)",

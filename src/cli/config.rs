@@ -1,6 +1,7 @@
 //! The configuration: a YAML file, then flags and variables over it, checked as a whole.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::api::RepoPattern;
 use crate::lease::Times;
 use crate::reconcile::Settings;
 use crate::store::{Retention, Sqlite};
-use crate::sync::{Rules, RulesConfig, Tracked};
+use crate::sync::{ReadLimits, Rules, RulesConfig, Tracked};
 
 /// The file. Every key is optional; unknown ones are refused.
 #[derive(Deserialize, Debug, Default)]
@@ -28,6 +29,7 @@ struct File {
     watch: Watch,
     requests: Requests,
     retention: RetentionConfig,
+    limits: LimitsConfig,
     /// How many repositories are read at once.
     parallel: Option<usize>,
 }
@@ -80,6 +82,27 @@ impl From<RetentionConfig> for Retention {
             workflow_runs: config.workflow_runs,
             workflow_jobs: config.workflow_jobs,
             removed: config.removed,
+        }
+    }
+}
+
+/// How many items of the lists that never end are read in one run.
+#[derive(Deserialize, Debug, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct LimitsConfig {
+    workflow_runs: Option<NonZeroUsize>,
+    releases: Option<NonZeroUsize>,
+    pull_requests: Option<NonZeroUsize>,
+}
+
+impl From<LimitsConfig> for ReadLimits {
+    fn from(config: LimitsConfig) -> Self {
+        let usual = Self::default();
+        let or = |limit: Option<NonZeroUsize>, usual| limit.map_or(usual, NonZeroUsize::get);
+        Self {
+            workflow_runs: or(config.workflow_runs, usual.workflow_runs),
+            releases: or(config.releases, usual.releases),
+            pull_requests: config.pull_requests.map(NonZeroUsize::get),
         }
     }
 }
@@ -240,6 +263,7 @@ impl ConfigArgs {
                 github: self.github.access(file.github)?,
                 parallel,
                 retention: Retention::from(file.retention),
+                limits: ReadLimits::from(file.limits),
                 discovery: Arc::default(),
                 retry_after: self
                     .retry_after

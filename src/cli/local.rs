@@ -6,13 +6,14 @@ use clap::Args;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::manifest::Type;
 use super::{ConfigArgs, Exit, Failure};
-use crate::api::RepoPattern;
+use crate::api::{RepoPattern, RunType};
 use crate::github::Source;
 use crate::lease::{RunNumber, Tenure};
 use crate::process::{clock::Clock, stop};
 use crate::store::{NewRun, RepositoryRecord, RunEnd, Store, chain};
-use crate::sync::{Achieved, Broken, Conclusion, Run, conclude, run};
+use crate::sync::{Broken, Conclusion, Parts, Run, conclude, run};
 
 /// The owner of a store that no cluster uses.
 pub(super) const OWNER: &str = "local";
@@ -27,6 +28,12 @@ pub(super) struct LocalArgs {
     /// Read only these of the tracked repositories.
     #[arg(short, long = "repository", value_name = "REPO")]
     repositories: Option<Vec<RepoPattern>>,
+    /// What is read.
+    #[arg(short, long = "type", value_enum, default_value = "manual")]
+    type_: Type,
+    /// Read automation data too. Only with --type scheduled
+    #[arg(long)]
+    automation: bool,
     /// Ignore what is known from earlier runs and read everything again.
     #[arg(long)]
     full: bool,
@@ -37,6 +44,7 @@ pub(super) struct LocalArgs {
 
 pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
     let config = args.config.read()?;
+    let run_type = RunType::from(args.type_);
     let settings = config.settings;
     let store: Arc<dyn Store> = config.store;
     let clock = Clock::default();
@@ -55,7 +63,7 @@ pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
     let nonce = uuid::Uuid::new_v4().simple().to_string();
     let tenure = Tenure::without_cluster(number, OWNER, &nonce[..12]);
     let new = NewRun {
-        run_type: "manual",
+        run_type: run_type.as_str(),
         dry_run: args.dry_run,
         namespace: String::new(),
         name: OWNER.to_owned(),
@@ -81,15 +89,16 @@ pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
         parallel: settings.parallel,
         full: args.full,
         dry: args.dry_run,
-        reconcile: false,
+        parts: Parts::of(run_type, args.automation),
+        limits: settings.limits,
         clock: clock.clone(),
         stop,
         progress: watch::Sender::default(),
     };
-    let Achieved { records, .. } = run(&run_it).await.map_err(broken)?;
-    let conclusion = conclude(&records, run_it.source.usage());
+    let achieved = run(&run_it).await.map_err(broken)?;
+    let conclusion = conclude(&achieved, run_it.source.usage());
     store.finish(&run_it.tenure, &end(&conclusion, &clock)).await.map_err(failed)?;
-    report(&conclusion, &records);
+    report(&conclusion, &achieved.records);
     Ok(Exit::from(conclusion.phase))
 }
 

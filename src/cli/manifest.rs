@@ -11,7 +11,7 @@ use super::run::RunArgs;
 use crate::api::{ConcurrencyPolicy, RepoPattern, RunType, SyncRequestSpec};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Type {
+pub(super) enum Type {
     Manual,
     Scheduled,
     Automation,

@@ -158,7 +158,7 @@ pub async fn main(cli: Cli) -> Result<Exit, Failure> {
         Command::Unlock(args) => unlock::unlock(args).await,
         Command::Adopt(args) => adopt::adopt(*args).await,
         Command::Doctor(args) => doctor::doctor(*args).await,
-        Command::Local(args) => local::local(*args).await,
+        Command::Local(args) => Box::pin(local::local(*args)).await,
         Command::Backup(args) => backup::backup(args).await,
         Command::Query(args) => query::query(args).await,
         Command::Completion(args) => completion::completion(&args),

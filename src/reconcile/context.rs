@@ -15,7 +15,7 @@ use crate::process::clock::Clock;
 use crate::process::serve::Health;
 use crate::report::Report;
 use crate::store::{self, Retention, Store};
-use crate::sync::{Discovery, Rules, Tracked};
+use crate::sync::{Discovery, ReadLimits, Rules, Tracked};
 
 /// What the configuration says about runs.
 pub struct Settings {
@@ -24,6 +24,7 @@ pub struct Settings {
     pub github: Access,
     pub parallel: usize,
     pub retention: Retention,
+    pub limits: ReadLimits,
     pub discovery: Arc<Discovery>,
     /// The pause before the second attempt of a request.
     pub retry_after: Duration,

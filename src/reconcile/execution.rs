@@ -13,12 +13,12 @@ use super::status::{Change, repositories, running_conditions};
 use super::watch::watch_over;
 use super::write::{Written, patch, write};
 use super::{Context, Live, Stop};
-use crate::api::{Phase, Progress, Reason, RunResult, RunType, SyncRequest};
+use crate::api::{Phase, Progress, Reason, RunResult, SyncRequest};
 use crate::github;
 use crate::lease::Tenure;
 use crate::report::Happening;
 use crate::store::{self, RepositoryRecord, RunEnd, RunState};
-use crate::sync::{self, Broken, Conclusion, NotTracked, Renamed, Run};
+use crate::sync::{self, Broken, Conclusion, NotTracked, Parts, Renamed, Run};
 
 /// How often the progress of a run is written, at most.
 const PROGRESS_EVERY: Duration = Duration::from_secs(3);
@@ -49,7 +49,7 @@ impl Execution {
     pub(super) async fn run(mut self) {
         let Some(running) = self.announce().await else { return };
         self.request = running;
-        let ending = self.work().await;
+        let ending = Box::pin(self.work()).await;
         self.finish(ending).await;
     }
 
@@ -92,7 +92,7 @@ impl Execution {
         match done {
             Ok(achieved) => {
                 self.tell_renamed(&achieved.renamed).await;
-                let conclusion = sync::conclude(&achieved.records, source.usage());
+                let conclusion = sync::conclude(&achieved, source.usage());
                 Ending::Concluded(conclusion, achieved.records)
             }
             Err(Broken::Superseded) => Ending::Superseded,
@@ -119,7 +119,8 @@ impl Execution {
             parallel: settings.parallel,
             full: spec.full,
             dry: spec.dry_run,
-            reconcile: spec.type_ == RunType::Scheduled,
+            parts: Parts::of(spec.type_, spec.automation),
+            limits: settings.limits,
             clock: self.ctx.clock.clone(),
             stop: self.live.stop.clone(),
             progress: watch::Sender::default(),

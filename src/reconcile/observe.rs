@@ -11,7 +11,7 @@ use kube::{Api, ResourceExt};
 
 use super::queue::Part;
 use super::{Context, Entry, Error, Order, Stage, Stop, View, Wants};
-use crate::api::{ConcurrencyPolicy, Reason, RunType, SyncRequest};
+use crate::api::{ConcurrencyPolicy, Reason, SyncRequest};
 use crate::lease::Record;
 
 /// All that the plan needs, read in this pass.
@@ -60,11 +60,6 @@ pub(super) fn time_left(request: &SyncRequest, ctx: &Context) -> Option<Duration
 /// Why the request can never run, if that is so.
 pub(super) fn impossible(request: &SyncRequest, ctx: &Context) -> Option<(Reason, String)> {
     let spec = &request.spec;
-    if spec.type_ == RunType::Automation || spec.automation {
-        let message = "automation data cannot be copied by this version: use type manual or \
-                       scheduled without automation";
-        return Some((Reason::NotSupported, message.to_owned()));
-    }
     if let Err(error) = ctx.settings.tracked.resolve(spec.repositories.as_deref()) {
         return Some((Reason::NotTracked, error.to_string()));
     }

@@ -134,6 +134,14 @@ pub enum Row {
 }
 
 impl Row {
+    /// The issue, if it is one.
+    pub fn issue(&self) -> Option<&super::IssueRow> {
+        match self {
+            Self::Issue(issue) => Some(issue),
+            _ => None,
+        }
+    }
+
     /// How quarantine names the item that the row was made of.
     pub fn item_key(&self) -> String {
         match self {

@@ -1,5 +1,8 @@
 //! What can go wrong with the store, and what that means for the request.
 
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::PgDatabaseError;
+
 use crate::lease::RunNumber;
 
 /// A call of the store that was not done.
@@ -23,8 +26,23 @@ pub enum Error {
     #[error("the database cannot be used ({doing})")]
     Unavailable { doing: &'static str, source: sqlx::Error },
 
+    #[error("the database {at} cannot be reached: {advice}")]
+    NotReached { at: String, advice: &'static str, source: sqlx::Error },
+
+    #[error(
+        "the tables are of operator {operator}, and may be written only by operators that know \
+         version {needed} of them; this one knows {known}: use a newer one"
+    )]
+    Outdated { known: i64, needed: i64, operator: String },
+
+    #[error(
+        "database.readerRoles names {role:?}, which is no role of the database: create it with \
+         CREATE ROLE, or take it out"
+    )]
+    NoRole { role: String },
+
     #[error("the database's tables could not be brought up to date")]
-    Migrate { source: sqlx::migrate::MigrateError },
+    Migrate { source: MigrateError },
 
     #[error("run number {0} is too high to count on from: restore lease and database together")]
     NumbersExhausted(RunNumber),
@@ -33,22 +51,54 @@ pub enum Error {
 impl Error {
     /// Whether the same call may work later, with nothing changed but the database's condition.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Migrate { .. } | Self::InUse { .. })
+        match self {
+            Self::Unavailable { .. } | Self::NotReached { .. } | Self::Migrate { .. } => true,
+            Self::InUse { .. } | Self::Outdated { .. } | Self::NoRole { .. } => true,
+            Self::Superseded { .. } | Self::HasRun(_) | Self::Refused { .. } => false,
+            Self::NumbersExhausted(_) => false,
+        }
     }
 
     /// The error of a statement: the row's fault, or the database's.
     pub(super) fn of(doing: &'static str, source: sqlx::Error) -> Self {
-        use sqlx::error::ErrorKind::{
-            CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation,
-        };
-        let kind = source.as_database_error().map(sqlx::error::DatabaseError::kind);
-        match kind {
-            Some(CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation) => {
-                Self::Refused { doing, source }
-            }
-            _ => Self::Unavailable { doing, source },
+        match is_refusal(&source) {
+            true => Self::Refused { doing, source },
+            false => Self::Unavailable { doing, source },
         }
     }
+
+    /// Whether the database has broken the transaction off for the sake of another one, so that
+    /// nothing of it was written: PostgreSQL's serialization failure, deadlock, and lock timeout.
+    pub(super) fn was_broken_off(&self) -> bool {
+        let source = match self {
+            Self::Unavailable { source, .. } => source,
+            Self::Migrate { source: MigrateError::Execute(source) } => source,
+            Self::Migrate { source: MigrateError::ExecuteMigration(source, _) } => source,
+            _ => return false,
+        };
+        matches!(code(source).as_deref(), Some("40001" | "40P01" | "55P03"))
+    }
+}
+
+/// Whether the database does not take this row, however often it is written.
+fn is_refusal(error: &sqlx::Error) -> bool {
+    use sqlx::error::ErrorKind::{
+        CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation,
+    };
+    let kind = error.as_database_error().map(sqlx::error::DatabaseError::kind);
+    if let Some(CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation) = kind {
+        return true;
+    }
+    // PostgreSQL's classes of values that cannot be stored, of one row twice in a set, and of
+    // limits such as that of an index.
+    let code = code(error).unwrap_or_default();
+    code.len() == 5 && ["21", "22", "23", "54"].iter().any(|class| code.starts_with(class))
+}
+
+/// PostgreSQL's name of the error.
+pub(super) fn code(error: &sqlx::Error) -> Option<String> {
+    let error = error.as_database_error()?;
+    error.try_downcast_ref::<PgDatabaseError>().map(|error| error.code().to_owned())
 }
 
 /// The text of an error with all its causes, for a status or a history that outlives the log.

@@ -13,23 +13,29 @@
 //!
 //! [`Error::is_passing`] says whether the same call may work later.
 
+mod answer;
 mod automation_row;
 mod columns;
+mod database;
 mod describe;
 mod error;
 mod page;
+mod postgres;
 mod row;
 mod run;
+mod sql;
 mod sqlite;
 mod table;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+pub use answer::{Answer, Inspection, as_text};
 pub use automation_row::{
     CommitRow, KnownPackage, KnownRun, PackageRow, ReleaseRow, Row, Vanished, WorkflowJobRow,
     WorkflowRow, WorkflowRunRow, key_of_id, key_of_job,
 };
+pub use database::Database;
 pub use describe::{PRIVATE, PRIVATE_VIEWS, TABLES, VIEWS, columns, comments};
 pub use error::Error;
 pub use error::chain;
@@ -37,9 +43,10 @@ pub use page::{
     Completion, Counts, Cursor, Missing, PageWrite, Reached, Removal, Removed, Resume, Retention,
     SeenPage, SetAside, Untrack, fingerprint,
 };
+pub use postgres::{Address, BadAddress, Postgres, Text};
 pub use row::{Assignee, IssueRow, PullRow, RepositoryRow};
 pub use run::{Activation, NewRun, RepositoryRecord, RunEnd, RunRecord, RunState};
-pub use sqlite::{Answer, Inspection, Sqlite, as_text};
+pub use sqlite::Sqlite;
 
 use crate::lease::{RunNumber, Tenure};
 

@@ -28,10 +28,7 @@ pub struct PageWrite {
 impl PageWrite {
     /// The issues on it.
     pub fn issues(&self) -> impl Iterator<Item = &IssueRow> {
-        self.rows.iter().filter_map(|row| match row {
-            Row::Issue(issue) => Some(issue.as_ref()),
-            _ => None,
-        })
+        self.rows.iter().filter_map(Row::issue)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The statement that writes a set of rows and touches only those that differ. Pure.
 //!
 //! The rows are one JSON array, so that a statement has three parameters however many rows and
-//! columns there are: the rows, the time, and the run number.
+//! columns there are: `$1` the rows, `$2` the time, and `$3` the run number.
 
 /// A column, and how its value is taken from JSON.
 #[derive(Clone, Copy)]
@@ -23,37 +23,62 @@ pub(super) struct Table {
 use Column::{Json, Once, Plain};
 
 impl Table {
-    /// Inserts or updates the rows of `?1`, stamped with time `?2` and run `?3`. Rows that are the
-    /// same already are not written.
-    pub(super) fn upsert(&self) -> String {
-        let keys = self.keys.join(", ");
-        let names = || self.columns.iter().map(Column::name);
-        let all = self.keys.iter().copied().chain(names()).collect::<Vec<_>>().join(", ");
-        let values = self.keys.iter().map(|key| Plain(key)).chain(self.columns.iter().copied());
-        let values = values.map(Column::value).collect::<Vec<_>>().join(", ");
-        let compared =
-            self.columns.iter().filter(|column| !matches!(column, Once(_))).map(Column::name);
-        let compared = compared.collect::<Vec<_>>();
-        let set = compared.iter().map(|name| format!("{name} = excluded.{name}"));
-        let set = set.collect::<Vec<_>>().join(", ");
-        let name = self.name;
-        let differs =
-            compared.iter().map(|column| format!("{name}.{column} IS NOT excluded.{column}"));
-        let differs = differs.collect::<Vec<_>>().join(" OR ");
+    /// Inserts or updates the rows. Those that are the same already are not written.
+    pub(super) fn upsert_on_sqlite(&self) -> String {
+        let keys = self.keys.iter().map(|key| Plain(key));
+        let values = keys.chain(self.columns.iter().copied()).map(Column::in_json);
+        let values = values.collect::<Vec<_>>().join(", ");
+        self.upsert(&format!("SELECT {values}, $2, $3 FROM json_each($1) WHERE true"))
+    }
+
+    /// The same; gives how many rows are new, and how many were written. The types are the table's
+    /// own. In the order of the keys, so that two that write the same rows do not lock each other
+    /// out.
+    pub(super) fn upsert_on_postgres(&self) -> String {
+        let (name, keys, all) = (self.name, self.keys.join(", "), self.all());
+        let rows = format!(
+            "SELECT {all}, $2::timestamptz, $3::bigint \
+             FROM json_populate_recordset(NULL::{name}, $1::json) ORDER BY {keys}"
+        );
+        // A row that was there has been locked by this transaction, which xmax shows.
         format!(
-            "INSERT INTO {name} ({all}, stored_at, stored_by) \
-             SELECT {values}, ?2, ?3 FROM json_each(?1) WHERE true \
+            "WITH written AS ({} RETURNING (xmax = 0) AS created) \
+             SELECT count(*) FILTER (WHERE created), count(*) FROM written",
+            self.upsert(&rows)
+        )
+    }
+
+    /// Writes what the query `rows` gives.
+    fn upsert(&self, rows: &str) -> String {
+        let (name, keys, all) = (self.name, self.keys.join(", "), self.all());
+        let compared = self.columns.iter().filter(|column| !matches!(column, Once(_)));
+        let compared: Vec<_> = compared.map(Column::name).collect();
+        let set: Vec<_> =
+            compared.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+        let differs: Vec<_> = compared
+            .iter()
+            .map(|column| format!("{name}.{column} IS DISTINCT FROM excluded.{column}"))
+            .collect();
+        let (set, differs) = (set.join(", "), differs.join(" OR "));
+        format!(
+            "INSERT INTO {name} ({all}, stored_at, stored_by) {rows} \
              ON CONFLICT ({keys}) DO UPDATE SET {set}, \
              stored_at = excluded.stored_at, stored_by = excluded.stored_by WHERE {differs}"
         )
     }
 
-    /// How many of the rows of `?1` are there already.
+    /// The names of all columns, the keys first.
+    fn all(&self) -> String {
+        let keys = self.keys.iter().copied();
+        keys.chain(self.columns.iter().map(Column::name)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// How many of the rows are there already, on SQLite.
     pub(super) fn count_existing(&self) -> String {
         let name = self.name;
         let same = self.keys.iter().map(|key| format!("t.{key} = value ->> '{key}'"));
         let same = same.collect::<Vec<_>>().join(" AND ");
-        format!("SELECT count(*) FROM json_each(?1) CROSS JOIN {name} t ON {same}")
+        format!("SELECT count(*) FROM json_each($1) CROSS JOIN {name} t ON {same}")
     }
 }
 
@@ -64,7 +89,8 @@ impl Column {
         }
     }
 
-    fn value(self) -> String {
+    /// Its value in SQLite's words.
+    fn in_json(self) -> String {
         match self {
             Plain(name) | Once(name) => format!("value ->> '{name}'"),
             // `->` gives the text `null` for a JSON null.

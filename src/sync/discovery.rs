@@ -17,6 +17,10 @@ pub struct Discovery {
     pages: Mutex<HashMap<String, Page>>,
     /// The lists of owners whose kind is known.
     lists: Mutex<HashMap<String, String>>,
+    /// Under which of GitHub's two kinds of owner the packages of each are.
+    kinds: Mutex<HashMap<String, &'static str>>,
+    /// Owners of whose packages it was said that GitHub does not show them.
+    told: Mutex<HashSet<String>>,
 }
 
 /// A page of an owner's list.
@@ -28,6 +32,21 @@ struct Page {
 }
 
 impl Discovery {
+    /// Under which path the packages of `owner` are, if that is known: `orgs` or `users`.
+    pub(super) fn kind_of(&self, owner: &str) -> Option<&'static str> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner).get(owner).copied()
+    }
+
+    pub(super) fn is_of_kind(&self, owner: &str, kind: &'static str) {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.insert(owner.to_owned(), kind);
+    }
+
+    /// Whether nobody has said before that the packages of `owner` are not shown.
+    pub(super) fn says_first(&self, owner: &str) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(owner.to_owned())
+    }
+
     fn page(&self, key: &str) -> Option<Page> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }

@@ -15,23 +15,28 @@
 //! A run that ends with a [`Broken`] has no result: the lock or the store is gone, it was told to
 //! stop, or GitHub refuses the token.
 
+mod automation;
 mod discovery;
 mod guard;
 mod issues;
+mod list;
 mod outcome;
 mod pass;
 mod put;
+mod reader;
 mod repository;
 mod rows;
 mod rules;
 mod run;
 mod single;
+mod subject;
 mod targets;
 mod window;
 mod write_back;
 
+pub use automation::ReadLimits;
 pub use discovery::Discovery;
 pub use outcome::{Conclusion, conclude};
 pub use rules::{Rules, RulesConfig};
-pub use run::{Achieved, Broken, Renamed, Run, run};
+pub use run::{Achieved, Broken, Parts, Renamed, Run, run};
 pub use targets::{NotTracked, Tracked, Wanted};

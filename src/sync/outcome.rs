@@ -1,5 +1,6 @@
 //! What a run has achieved, from what came of its repositories. Pure.
 
+use super::run::Achieved;
 use crate::api::{ApiUse, Phase, Reason, RepositoryPhase, RunResult, cut};
 use crate::store::{Counts, RepositoryRecord, RunState};
 
@@ -41,10 +42,13 @@ impl Conclusion {
 
 /// Says how a run ends that has read these repositories. Never a success with an error inside.
 #[must_use]
-pub fn conclude(records: &[RepositoryRecord], api: ApiUse) -> Conclusion {
+pub fn conclude(achieved: &Achieved, api: ApiUse) -> Conclusion {
+    let records = &achieved.records;
     let mut counts = Counts::default();
-    for record in records {
-        counts += record.counts;
+    for of_one in
+        records.iter().map(|it| it.counts).chain(achieved.owners.iter().map(|it| it.counts))
+    {
+        counts += of_one;
     }
     let bad: Vec<_> = records.iter().filter(|r| r.phase != RepositoryPhase::Succeeded).collect();
     let failed = records.iter().filter(|r| r.phase == RepositoryPhase::Failed).count();
@@ -69,7 +73,7 @@ pub fn conclude(records: &[RepositoryRecord], api: ApiUse) -> Conclusion {
         quarantined: counts.quarantined,
         api,
     };
-    let message = cut(&message(records.len(), &bad, &counts)).to_owned();
+    let message = cut(&message(achieved, &bad, &counts)).to_owned();
     let lasts = |record: &&RepositoryRecord| {
         record.reason.as_deref().is_some_and(|reason| LASTING.contains(&reason))
     };
@@ -77,7 +81,8 @@ pub fn conclude(records: &[RepositoryRecord], api: ApiUse) -> Conclusion {
     Conclusion { phase, reason, message, result, retry }
 }
 
-fn message(all: usize, bad: &[&RepositoryRecord], counts: &Counts) -> String {
+fn message(achieved: &Achieved, bad: &[&RepositoryRecord], counts: &Counts) -> String {
+    let all = achieved.records.len();
     let mut text = format!(
         "{all} {}: {} created, {} updated, {} removed, {} unchanged",
         if all == 1 { "repository" } else { "repositories" },
@@ -95,6 +100,19 @@ fn message(all: usize, bad: &[&RepositoryRecord], counts: &Counts) -> String {
         let why = first.error.as_deref().unwrap_or("no reason is known");
         text += &format!("; {} of {all} not read: {}: {why}", bad.len(), first.name);
     }
+    let truncated: Vec<_> = achieved.records.iter().filter(|record| record.truncated).collect();
+    if let Some(first) = truncated.first() {
+        let (count, name) = (truncated.len(), &first.name);
+        text += &format!(
+            "; {count} truncated: {name} has more than the limits let through (see complete_since \
+             in the view data_freshness)"
+        );
+    }
+    for owner in &achieved.owners {
+        if let Some(why) = &owner.refused {
+            text += &format!("; no packages of {}: {why}", owner.owner);
+        }
+    }
     text
 }
 
@@ -102,6 +120,7 @@ fn message(all: usize, bad: &[&RepositoryRecord], counts: &Counts) -> String {
 mod tests {
     use chrono::DateTime;
 
+    use super::super::automation::OwnerRecord;
     use super::*;
 
     fn record(phase: RepositoryPhase, quarantined: i64) -> RepositoryRecord {
@@ -120,6 +139,10 @@ mod tests {
         }
     }
 
+    fn of(records: &[RepositoryRecord]) -> Achieved {
+        Achieved { records: records.to_vec(), ..Achieved::default() }
+    }
+
     #[test]
     fn a_success_has_no_error_inside() {
         use RepositoryPhase::{Failed, Succeeded, Suspect};
@@ -136,7 +159,7 @@ mod tests {
             (vec![record(Failed, 0)], Phase::Failed, Reason::AllRepositoriesFailed),
         ];
         for (records, phase, reason) in rows {
-            let conclusion = conclude(&records, ApiUse::default());
+            let conclusion = conclude(&of(&records), ApiUse::default());
             assert_eq!((conclusion.phase, conclusion.reason), (phase, reason), "{records:?}");
         }
     }
@@ -147,7 +170,7 @@ mod tests {
             reason: Some(reason.to_owned()),
             ..record(RepositoryPhase::Failed, 0)
         };
-        let retry = |records: &[RepositoryRecord]| conclude(records, ApiUse::default()).retry;
+        let retry = |records: &[RepositoryRecord]| conclude(&of(records), ApiUse::default()).retry;
         assert!(retry(&[failed("GitHubUnavailable")]));
         assert!(retry(&[failed("NotFound"), failed("GitHubUnavailable")]));
         assert!(!retry(&[failed("NotFound"), failed("NotFound")]));
@@ -158,8 +181,25 @@ mod tests {
     #[test]
     fn the_message_names_the_first_failure_and_what_was_set_aside() {
         let records = [record(RepositoryPhase::Failed, 0), record(RepositoryPhase::Succeeded, 1)];
-        let message = conclude(&records, ApiUse::default()).message;
+        let message = conclude(&of(&records), ApiUse::default()).message;
         assert!(message.contains("1 of 2 not read: acme/widgets: no"), "{message}");
         assert!(message.contains("1 item was set aside"), "{message}");
+    }
+
+    #[test]
+    fn what_was_left_out_is_said() {
+        let records =
+            [RepositoryRecord { truncated: true, ..record(RepositoryPhase::Succeeded, 0) }];
+        let refused = OwnerRecord {
+            owner: "acme".into(),
+            counts: Counts { created: 5, ..Counts::default() },
+            refused: Some("the token may not read /orgs/acme/packages".into()),
+        };
+        let achieved = Achieved { owners: vec![refused], ..of(&records) };
+        let conclusion = conclude(&achieved, ApiUse::default());
+        let Conclusion { phase, message, result, .. } = conclusion;
+        assert_eq!((phase, result.created), (Phase::Succeeded, 7));
+        assert!(message.contains("1 truncated: acme/widgets has more"), "{message}");
+        assert!(message.contains("no packages of acme: the token may not read"), "{message}");
     }
 }

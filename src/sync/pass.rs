@@ -1,39 +1,52 @@
 //! One pass over one list: a page is written while the next is being read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
+use super::list::{At, Draft, List, Onward};
 use super::put::put;
-use super::run::{Failure, Subject};
-use super::window::{IssueList, SIZES, may_resume};
-use super::write_back::{changes, write_back};
-use crate::github::model::Issue;
-use crate::github::{self, Answer, Body, decode_list};
-use crate::store::{Completion, Counts, Cursor, PageWrite, Reached, Resume, SeenPage, SetAside};
+use super::reader::{Page, Reader};
+use super::run::Failure;
+use super::subject::Subject;
+use super::window::{SIZES, may_resume};
+use crate::github;
+use crate::store::{Completion, Counts, Cursor, PageWrite, Reached, Resume, SeenPage};
 
 /// What has been done in a repository so far, also when it fails later.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) pages: i64,
     pub(super) counts: Counts,
+    /// Whether the limits have cut off the older part of a list.
+    pub(super) truncated: bool,
 }
 
-/// The newest `updated_at` under which each number was met in this repository's lists.
-pub(super) type Met = HashMap<i64, Option<DateTime<Utc>>>;
+/// How a pass has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Each item of the list has been met, in this run or an earlier part of the pass.
+    Whole,
+    /// Something was left out: it is known already, beyond the limit, or cannot be read.
+    Part,
+}
 
 /// A pass over one list of a repository.
-pub(super) struct Pass<'a> {
+pub(super) struct Pass<'a, L> {
     subject: &'a Subject<'a>,
-    list: IssueList,
-    met: &'a mut Met,
+    list: L,
     tally: &'a mut Tally,
+    /// What is known from earlier passes.
+    known: Cursor,
     /// GitHub's time when the pass began; of one that begins again, when it first did.
     began_at: Option<DateTime<Utc>>,
     /// Whether it has changed a row, also before it began again.
     changed: bool,
+    /// Whether nothing is missing on its pages.
+    whole: bool,
+    /// Whether it has come to the last page, and not only to one that was enough.
+    ended: bool,
 }
 
 /// Where a pass begins.
@@ -47,38 +60,32 @@ struct Beginning {
     anew: bool,
 }
 
-/// A page on its way from GitHub to the store.
-struct Page {
-    /// Its items; none when it is as it was.
-    body: Option<Bytes>,
-    seen: SeenPage,
-    /// GitHub's time when it was read.
-    date: DateTime<Utc>,
-}
-
-impl<'a> Pass<'a> {
-    pub(super) fn over(
-        list: IssueList,
+impl<'a, L: List> Pass<'a, L> {
+    /// A pass that has not begun, with what is known of the list from earlier ones.
+    pub(super) async fn over(
+        list: L,
         subject: &'a Subject<'a>,
-        met: &'a mut Met,
         tally: &'a mut Tally,
-    ) -> Self {
-        Self { subject, list, met, tally, began_at: None, changed: false }
+    ) -> Result<Self, Failure> {
+        let (run, resource) = (subject.run, list.resource());
+        let known = run.store.cursor(subject.id, resource, run.source.base_url()).await?;
+        let (whole, ended) = (true, false);
+        Ok(Self { subject, list, tally, known, began_at: None, changed: false, whole, ended })
     }
 
-    /// Reads the list to its end. Where its pages are too much for GitHub, it begins again with
-    /// pages of half the size: none is skipped.
-    pub(super) async fn run(&mut self) -> Result<(), Failure> {
-        let (run, id) = (self.subject.run, self.subject.id);
-        let known = run.store.cursor(id, self.list.resource(), run.source.base_url()).await?;
-        let (mut beginning, mut at) = match self.resume(&known).await? {
+    /// Reads the list to its end, and gives it back. Where its pages are too much for GitHub, it
+    /// begins again with pages of half the size: none is skipped.
+    pub(super) async fn run(mut self) -> Result<(L, Extent), Failure> {
+        let (mut beginning, mut at) = match self.resume().await? {
             Some(resumed) => resumed,
-            None => (self.beginning(&known, SIZES[0]), 0),
+            None => (self.beginning(SIZES[0]), 0),
         };
         loop {
             let error = match self.read_and_write(&beginning).await {
+                Ok(()) if self.whole && self.ended => return Ok((self.list, Extent::Whole)),
+                Ok(()) => return Ok((self.list, Extent::Part)),
                 Err(Failure::GitHub(error)) => error,
-                done => return done,
+                Err(other) => return Err(other),
             };
             let anew = match error {
                 _ if error.is_too_much() && at + 1 < SIZES.len() => {
@@ -90,27 +97,32 @@ impl<'a> Pass<'a> {
                 github::Error::LinkedInCircles { .. } if !beginning.anew => true,
                 error => return Err(error.into()),
             };
-            beginning = Beginning { anew, ..self.beginning(&known, SIZES[at]) };
+            self.whole = true;
+            beginning = Beginning { anew, ..self.beginning(SIZES[at]) };
         }
     }
 
-    fn beginning(&self, known: &Cursor, size: u8) -> Beginning {
+    fn beginning(&self, size: u8) -> Beginning {
         let run = self.subject.run;
-        let since = known.since.filter(|_| !run.full);
-        let path = self.list.first_page(&self.subject.name, since, size);
+        let path = self.list.first_page(&self.subject.name, self.since(), size);
         let first = run.source.url(&path);
         // A full pass reads all of it anew, so only the same request's may be gone on with.
         let key = if run.full { format!("{first}#{}", run.request) } else { first };
         Beginning { key, path, resumed: false, anew: false }
     }
 
+    fn since(&self) -> Option<DateTime<Utc>> {
+        self.known.since.filter(|_| !self.subject.run.full)
+    }
+
     /// Where the pass goes on that was cut short, with the place of its page size in [`SIZES`].
-    async fn resume(&mut self, known: &Cursor) -> Result<Option<(Beginning, usize)>, Failure> {
+    async fn resume(&mut self) -> Result<Option<(Beginning, usize)>, Failure> {
         let run = self.subject.run;
-        let Some(resume) = known.resume.as_ref().filter(|_| !run.dry) else { return Ok(None) };
+        let resume = self.known.resume.clone().filter(|_| !run.dry);
+        let Some(resume) = resume else { return Ok(None) };
         for (at, size) in SIZES.iter().enumerate() {
-            let begun = self.beginning(known, *size);
-            if !may_resume(resume, &begun.key, run.clock.now()) {
+            let begun = self.beginning(*size);
+            if !may_resume(&resume, &begun.key, run.clock.now()) {
                 continue;
             }
             let path = self.subject.source.path(&resume.next_url)?;
@@ -118,7 +130,7 @@ impl<'a> Pass<'a> {
             let Some(numbers) = self.read_before(first, &resume.next_url).await? else {
                 return Ok(None);
             };
-            self.met.extend(numbers.into_iter().map(|number| (number, None)));
+            self.list.resume(numbers);
             (self.began_at, self.changed) = (Some(resume.began_at), resume.changed);
             return Ok(Some((Beginning { path, resumed: true, ..begun }, at)));
         }
@@ -146,238 +158,133 @@ impl<'a> Pass<'a> {
 
     async fn read_and_write(&mut self, beginning: &Beginning) -> Result<(), Failure> {
         let (to_writer, from_reader) = mpsc::channel(1);
-        let reader = Reader { subject: self.subject };
-        let read = reader.read(beginning, to_writer);
-        let (read, written) = tokio::join!(read, self.write(beginning, from_reader));
+        let subject = self.subject;
+        let at = At {
+            subject,
+            what: beginning.path.split('?').next().unwrap_or_default().to_owned(),
+            expected: self.list.expected(),
+            since: self.since(),
+        };
+        let reader = Reader {
+            run: subject.run,
+            source: &subject.source,
+            identity: &subject.identity,
+            what: &at.what,
+            in_hand: if self.list.is_read_whole() { 2 } else { 1 },
+        };
+        let read = reader.read(&beginning.path, beginning.anew, to_writer);
+        let (read, written) = tokio::join!(read, self.write(&at, beginning, from_reader));
         // A writer that fails makes the reader stop, so its error is the cause.
         written.and(read)
     }
 
     async fn write(
         &mut self,
+        at: &At<'_>,
         beginning: &Beginning,
         mut from_reader: mpsc::Receiver<Page>,
     ) -> Result<(), Failure> {
-        let (mut whole, mut promised) = (true, beginning.resumed);
+        let mut promised = beginning.resumed;
         while let Some(page) = from_reader.recv().await {
+            let led = std::mem::replace(&mut promised, true);
             let began_at = *self.began_at.get_or_insert(page.date);
-            let reached = self.reached(beginning, &page, began_at);
             self.tally.pages += 1;
-            let led_here = std::mem::replace(&mut promised, true);
-            let mut write = match page.body {
-                Some(body) => self.decode(&body, page.seen, reached).await?,
-                None => {
-                    self.skip(&page.seen);
-                    // In the middle of a pass there is nothing to write then.
-                    if matches!(reached, Reached::Page(_)) {
-                        continue;
-                    }
-                    self.subject.page(self.list.resource(), reached)
-                }
-            };
-            whole &= is_whole(&write, led_here);
-            write.reached = as_far_as(write.reached, whole);
-            let to_github = changes(self.subject, &write);
-            let counts = put(self.subject.run, write).await?;
-            self.changed |= counts.changed();
-            self.tally.counts += counts;
-            write_back(self.subject, to_github).await?;
+            let (draft, onward) = self.draft(at, &page).await?;
+            let reached = self.reached(beginning, &page.seen, onward, began_at);
+            let goes_on = matches!(reached, Reached::Page(_));
+            if let Reached::End(Completion { horizon: Some(_), .. }) = reached {
+                self.tally.truncated = true;
+            }
+            // In the middle of a pass there is nothing to write for a page that is as it was.
+            if draft.is_some() || !goes_on {
+                let write = self.page(draft, &page.seen, reached, led);
+                let counts = put(self.subject.run, write).await?;
+                self.changed |= counts.changed();
+                self.tally.counts += counts;
+                self.list.stored(at).await?;
+            }
+            if !goes_on {
+                // Before the page is given back, so that no other is asked for.
+                from_reader.close();
+            }
         }
         Ok(())
     }
 
-    fn reached(&self, beginning: &Beginning, page: &Page, began_at: DateTime<Utc>) -> Reached {
+    /// What is on the page, unless it is as it was.
+    async fn draft(
+        &mut self,
+        at: &At<'_>,
+        page: &Page,
+    ) -> Result<(Option<Draft>, Onward), Failure> {
+        let Some(body) = &page.body else {
+            let items = page.seen.numbers.len();
+            self.tally.counts.unchanged += i64::try_from(items).unwrap_or(i64::MAX);
+            self.subject.run.met(items);
+            return Ok((None, self.list.skip(at, &page.seen).await?));
+        };
+        let mut draft = Draft::default();
+        let onward = self.list.take(at, body, &mut draft).await?;
+        draft.each_once();
+        Ok((Some(draft), onward))
+    }
+
+    fn reached(
+        &mut self,
+        beginning: &Beginning,
+        seen: &SeenPage,
+        onward: Onward,
+        began_at: DateTime<Utc>,
+    ) -> Reached {
         let (run, changed) = (self.subject.run, self.changed);
-        match &page.seen.next_url {
-            Some(next_url) => Reached::Page(Resume {
+        let end = |horizon| {
+            Reached::End(Completion {
+                source: run.source.base_url().to_owned(),
+                cursor: self.list.has_cursor().then_some(began_at),
+                changed,
+                horizon,
+            })
+        };
+        match (&seen.next_url, onward) {
+            (None, _) => {
+                self.ended = true;
+                end(None)
+            }
+            (Some(next_url), Onward::More) => Reached::Page(Resume {
                 pass: beginning.key.clone(),
                 next_url: next_url.clone(),
                 at: run.clock.now(),
                 began_at,
                 changed,
             }),
-            None => Reached::End(Completion {
-                source: run.source.base_url().to_owned(),
-                cursor: self.list.has_cursor().then_some(began_at),
-                changed,
-                horizon: None,
-            }),
+            (Some(_), Onward::Known) => end(self.known.horizon),
+            (Some(_), Onward::Cut(oldest)) => end(oldest.or(Some(began_at))),
         }
     }
 
-    /// Counts the items of a page that is as it was.
-    fn skip(&mut self, seen: &SeenPage) {
-        self.tally.counts.unchanged += i64::try_from(seen.numbers.len()).unwrap_or(i64::MAX);
-        self.met.extend(seen.numbers.iter().map(|number| (*number, None)));
-        self.subject.run.met(seen.numbers.len());
-    }
-
-    /// The page as it is written: the newest of each number, the rest set aside or left out.
-    async fn decode(
-        &mut self,
-        body: &[u8],
-        seen: SeenPage,
-        reached: Reached,
-    ) -> Result<PageWrite, Failure> {
-        let (run, name) = (self.subject.run, &self.subject.name);
-        let decoded = decode_list::<Issue>(body, None).map_err(|problem| {
-            let what = format!("/repos/{name}/issues");
-            github::Error::Unreadable { what, expected: "a list of issues", problem }
-        })?;
-        if decoded.nuls > 0 {
-            let nuls = decoded.nuls;
-            tracing::info!(repo.name = %name, nuls, "U+0000 was taken out: no database can hold it");
-        }
-        let bad_numbers = decoded.bad.iter().filter_map(|bad| bad.number);
-        let numbers: Vec<i64> =
-            decoded.items.iter().map(|item| item.number).chain(bad_numbers).collect();
-        let items = newest(decoded.items, self.met);
-        self.met.extend(decoded.bad.iter().filter_map(|bad| Some((bad.number?, None))));
-        run.met(items.len());
-        let mut write = self.subject.page(self.list.resource(), reached);
-        self.subject.add(items, &mut write).await?;
-        write.set_aside = decoded.bad.into_iter().map(SetAside::from).collect();
-        // Without an ETag the page is read again until nothing on it is bad any more.
-        let etag = if write.set_aside.is_empty() { seen.etag } else { String::new() };
-        write.seen = Some(SeenPage { etag, numbers, ..seen });
-        Ok(write)
-    }
-}
-
-/// Whether nothing can be missing on this page that would never be asked for again: an item without
-/// a readable number, or all of a page to which the one before it has led.
-fn is_whole(write: &PageWrite, promised: bool) -> bool {
-    let is_known =
-        |item: &SetAside| item.item_key.as_deref().is_some_and(|key| key.parse::<i64>().is_ok());
-    let is_empty = write.seen.as_ref().is_some_and(|seen| seen.numbers.is_empty());
-    write.set_aside.iter().all(is_known) && !(promised && is_empty)
-}
-
-/// How far a pass has come. After a page that is not whole it neither moves the cursor nor goes on
-/// from a later page: the next pass reads it again.
-fn as_far_as(reached: Reached, whole: bool) -> Reached {
-    match reached {
-        reached if whole => reached,
-        Reached::End(end) => Reached::End(Completion { cursor: None, ..end }),
-        Reached::Page(_) | Reached::Nothing => Reached::Nothing,
-    }
-}
-
-/// Reads page after page, ahead of the writer.
-struct Reader<'a> {
-    subject: &'a Subject<'a>,
-}
-
-impl Reader<'_> {
-    async fn read(&self, from: &Beginning, to_writer: mpsc::Sender<Page>) -> Result<(), Failure> {
-        let (run, source) = (self.subject.run, &self.subject.source);
-        let mut path = Some(from.path.clone());
-        let mut walked = HashSet::new();
-        while let Some(this) = path {
-            let url = source.url(&this);
-            walked.insert(url.clone());
-            let seen = match from.anew {
-                true => None,
-                false => run.remembered(&url, &self.subject.identity).await?,
-            };
-            let etag = seen.as_ref().map(|seen| seen.etag.as_str());
-            let answer = run.until_stopped(source.get(&this, etag)).await??;
-            let date = answer.date;
-            let (body, seen) = self.page(url, seen, answer)?;
-            // Before it is stored, so that this page does not lead there again.
-            if seen.next_url.as_ref().is_some_and(|next| walked.contains(next)) {
-                let what = format!("/repos/{}/issues", self.subject.name);
-                return Err(github::Error::LinkedInCircles { what }.into());
-            }
-            path = seen.next_url.as_deref().map(|next| source.path(next)).transpose()?;
-            if to_writer.send(Page { body, seen, date }).await.is_err() {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    /// What the answer is: the page that was stored with its ETag, or a new one.
+    /// The page as it is written. After one that is not whole the pass neither moves the cursor nor
+    /// goes on from a later page: the next pass reads it again.
     fn page(
-        &self,
-        url: String,
-        seen: Option<SeenPage>,
-        answer: Answer,
-    ) -> Result<(Option<Bytes>, SeenPage), Failure> {
-        match (answer.body, seen) {
-            (Body::Unchanged, Some(seen)) => Ok((None, seen)),
-            (Body::Unchanged, None) => Err(github::Error::Refused {
-                what: self.subject.name.to_string(),
-                status: 304,
-                message: "nothing was known that could be unchanged".to_owned(),
-            }
-            .into()),
-            (Body::Json(body), _) => {
-                let source = &self.subject.source;
-                let seen = SeenPage {
-                    url,
-                    identity: self.subject.identity.clone(),
-                    etag: answer.etag.unwrap_or_default(),
-                    next_url: answer.next.map(|path| source.url(&path)),
-                    numbers: Vec::new(),
-                };
-                Ok((Some(body), seen))
-            }
+        &mut self,
+        draft: Option<Draft>,
+        seen: &SeenPage,
+        reached: Reached,
+        led: bool,
+    ) -> PageWrite {
+        let mut write = self.subject.page(self.list.resource(), Reached::Nothing);
+        if let Some(draft) = draft {
+            self.whole &= draft.is_whole(self.list.asks_for_bad_items(), led);
+            // Without an ETag the page is read again until nothing on it is bad any more.
+            let bad = !draft.set_aside.is_empty();
+            let etag = if bad { String::new() } else { seen.etag.clone() };
+            write.seen = Some(SeenPage { etag, numbers: draft.numbers, ..seen.clone() });
+            (write.rows, write.set_aside) = (draft.rows, draft.set_aside);
         }
-    }
-}
-
-/// The items that are newer than what was met before under their number, each number once.
-fn newest(items: Vec<Issue>, met: &mut Met) -> Vec<Issue> {
-    let mut kept: Vec<Issue> = Vec::with_capacity(items.len());
-    for item in items {
-        match met.get(&item.number) {
-            Some(before) if *before >= item.updated_at && before.is_some() => continue,
-            _ => {}
-        }
-        met.insert(item.number, item.updated_at);
-        match kept.iter_mut().find(|other| other.number == item.number) {
-            Some(other) => *other = item,
-            None => kept.push(item),
-        }
-    }
-    kept
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn issue(number: i64, at: Option<i64>) -> Issue {
-        let at = at.and_then(|at| DateTime::from_timestamp(1_767_225_600 + at, 0));
-        let said = serde_json::json!({"number": number, "state": "open", "updated_at": at});
-        serde_json::from_value(said).unwrap()
-    }
-
-    proptest! {
-        #[test]
-        fn of_each_number_the_newest_is_written_last_and_none_twice_on_a_page(
-            pages in prop::collection::vec(prop::collection::vec((0..4_i64, 0..5_i64), 0..8), 0..4),
-        ) {
-            let (mut met, mut written) = (Met::new(), HashMap::new());
-            let mut newest_of = HashMap::new();
-            for page in &pages {
-                let items = page.iter().map(|(number, at)| issue(*number, Some(*at))).collect();
-                let kept = newest(items, &mut met);
-                let numbers: HashSet<i64> = kept.iter().map(|item| item.number).collect();
-                prop_assert_eq!(numbers.len(), kept.len());
-                for item in kept {
-                    written.insert(item.number, item.updated_at);
-                }
-                for (number, at) in page {
-                    let newest: &mut i64 = newest_of.entry(*number).or_insert(*at);
-                    *newest = (*newest).max(*at);
-                }
-            }
-            let right = newest_of.iter().map(|(n, at)| (*n, issue(*n, Some(*at)).updated_at));
-            prop_assert_eq!(written, right.collect::<HashMap<_, _>>());
-        }
+        write.reached = match reached {
+            reached if self.whole => reached,
+            Reached::End(end) => Reached::End(Completion { cursor: None, ..end }),
+            Reached::Page(_) | Reached::Nothing => Reached::Nothing,
+        };
+        write
     }
 }

@@ -13,6 +13,7 @@ pub(super) struct Identity {
     /// Its name as GitHub spells it, which is another than was asked for when it was renamed.
     pub(super) name: RepoName,
     pub(super) archived: bool,
+    pub(super) default_branch: Option<String>,
     pub(super) renamed: Option<Renamed>,
 }
 
@@ -61,6 +62,7 @@ impl Identity {
             id: row.id,
             name: row.full_name.parse().unwrap_or_else(|_| asked.clone()),
             archived: row.archived == Some(true),
+            default_branch: row.default_branch.clone(),
             renamed: None,
         }
     }

@@ -120,20 +120,20 @@ impl From<BadItem> for SetAside {
     }
 }
 
-fn author(user: Option<User>) -> (Option<String>, Option<i64>, Option<String>) {
+pub(super) fn author(user: Option<User>) -> (Option<String>, Option<i64>, Option<String>) {
     match user {
         Some(user) => (Some(user.login), user.id, user.type_),
         None => (None, None, None),
     }
 }
 
-fn assignees(users: Option<Vec<User>>) -> Vec<Assignee> {
+pub(super) fn assignees(users: Option<Vec<User>>) -> Vec<Assignee> {
     let users = users.unwrap_or_default().into_iter();
     users.map(|user| Assignee { id: user.id, login: user.login }).collect()
 }
 
 /// Sorted, because GitHub's order means nothing and would make rows look changed.
-fn label_names(labels: Option<Vec<Label>>) -> Vec<String> {
+pub(super) fn label_names(labels: Option<Vec<Label>>) -> Vec<String> {
     let labels = labels.unwrap_or_default();
     sorted(labels.iter().filter_map(Label::name).map(str::to_owned).collect())
 }

@@ -1,24 +1,23 @@
 //! A run: repositories in parallel, each on its own.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::StreamExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::automation::{self, OwnerRecord, ReadLimits};
 use super::discovery::{self, Discovery};
 use super::pass::Tally;
 use super::repository::{Identity, identify};
-use super::{Rules, Tracked, Wanted, issues, rows};
-use crate::api::{Progress, RepoName, RepositoryPhase, cut};
-use crate::github::model::Issue;
+use super::subject::Subject;
+use super::{Rules, Tracked, Wanted, issues};
+use crate::api::{Progress, RepoName, RepositoryPhase, RunType, cut};
 use crate::github::{self, Source};
 use crate::lease::Tenure;
 use crate::process::clock::Clock;
-use crate::store::{
-    self, PageWrite, Reached, RepositoryRecord, Retention, Row, SeenPage, Store, Untrack,
-};
+use crate::store::{self, RepositoryRecord, Retention, SeenPage, Store, Untrack, Vanished};
 
 /// All that a run needs. The tenure has been activated.
 pub struct Run {
@@ -39,12 +38,33 @@ pub struct Run {
     /// Change nothing, and count what would be changed. The store sees to it, as its record of the
     /// run says the same.
     pub dry: bool,
-    /// Set right what was stored with labels that do not fit the state.
-    pub reconcile: bool,
+    pub parts: Parts,
+    pub limits: ReadLimits,
     pub clock: Clock,
     /// Cancelled when the run must stop without an end of its own.
     pub stop: CancellationToken,
     pub progress: watch::Sender<Progress>,
+}
+
+/// What of each repository is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    pub issues: bool,
+    /// Set right what was stored with labels that do not fit the state.
+    pub reconcile: bool,
+    pub automation: bool,
+}
+
+impl Parts {
+    /// What a request of this type means; `automation` counts in a scheduled one.
+    #[must_use]
+    pub fn of(run_type: RunType, automation: bool) -> Self {
+        match run_type {
+            RunType::Manual => Self { issues: true, reconcile: false, automation: false },
+            RunType::Scheduled => Self { issues: true, reconcile: true, automation },
+            RunType::Automation => Self { issues: false, reconcile: false, automation: true },
+        }
+    }
 }
 
 /// What a run has done.
@@ -52,6 +72,8 @@ pub struct Run {
 pub struct Achieved {
     /// What came of each repository, by name.
     pub records: Vec<RepositoryRecord>,
+    /// What came of the packages of each owner.
+    pub owners: Vec<OwnerRecord>,
     pub renamed: Vec<Renamed>,
 }
 
@@ -100,55 +122,6 @@ impl From<store::Error> for Failure {
     }
 }
 
-/// A repository that is being read.
-pub(super) struct Subject<'a> {
-    pub(super) run: &'a Run,
-    pub(super) source: Source,
-    pub(super) id: i64,
-    /// Its name as GitHub spells it.
-    pub(super) name: RepoName,
-    pub(super) archived: bool,
-    /// Whose ETags are of use here: those of the same token, of rows that the same rules have made.
-    pub(super) identity: String,
-}
-
-impl Subject<'_> {
-    /// A page of this repository with nothing on it yet.
-    pub(super) fn page(&self, resource: &'static str, reached: Reached) -> PageWrite {
-        PageWrite {
-            repository_id: Some(self.id),
-            resource,
-            at: self.run.clock.now(),
-            rows: Vec::new(),
-            head: None,
-            set_aside: Vec::new(),
-            seen: None,
-            reached,
-        }
-    }
-
-    /// Puts the items onto the page, as the rules make them.
-    pub(super) async fn add(&self, items: Vec<Issue>, page: &mut PageWrite) -> Result<(), Failure> {
-        let rules = &self.run.rules;
-        let stored: HashMap<i64, Vec<String>> = if rules.keep_any() {
-            let numbers: Vec<i64> = items.iter().map(|item| item.number).collect();
-            self.run.store.labels(self.id, &numbers).await?.into_iter().collect()
-        } else {
-            HashMap::new()
-        };
-        let none = Vec::new();
-        for item in items {
-            page.rows.push(if item.pull_request.is_some() {
-                Row::PullFromIssues(Box::new(rows::pull_from_issue(item, self.id)))
-            } else {
-                let stored = stored.get(&item.number).unwrap_or(&none);
-                Row::Issue(Box::new(rows::issue(item, self.id, rules, stored)))
-            });
-        }
-        Ok(())
-    }
-}
-
 impl Run {
     /// The result of `work`, unless the run is stopped before. Work that is cut off is a call to
     /// GitHub, never a transaction.
@@ -175,6 +148,13 @@ impl Run {
         }
         let seen = self.store.seen_page(url, identity).await?;
         Ok(seen.filter(|seen| !seen.etag.is_empty()))
+    }
+
+    /// Marks rows as removed that GitHub does not have any more. Gives how many.
+    pub(super) async fn vanish(&self, which: &Vanished) -> Result<i64, Failure> {
+        let gone = self.store.vanish(&self.tenure, which, self.clock.now()).await?;
+        self.stored();
+        Ok(gone)
     }
 
     /// Counts items for the progress.
@@ -219,14 +199,19 @@ pub async fn run(run: &Run) -> Result<Achieved, Broken> {
     let mut going = futures::stream::iter(names.clone())
         .map(async |name| one(run, &name).await)
         .buffer_unordered(run.parallel.max(1));
+    let mut owners = BTreeSet::new();
     while let Some(done) = going.next().await {
-        let (record, renamed) = done?;
+        let One { record, renamed, owner } = done?;
         achieved.records.push(record);
         achieved.renamed.extend(renamed);
+        owners.extend(owner);
         run.progress.send_modify(|progress| {
             progress.repositories_done += 1;
             progress.summary = format!("{}/{total}", progress.repositories_done);
         });
+    }
+    if run.parts.automation {
+        packages(run, &owners, &mut achieved).await?;
     }
     achieved.records.sort_by(|a: &RepositoryRecord, b| a.name.cmp(&b.name));
     if run.wanted.all && found_all {
@@ -259,21 +244,56 @@ async fn discover(
     Ok(names)
 }
 
+/// The packages of these owners. One whose packages cannot be read is a record of its own.
+async fn packages(
+    run: &Run,
+    owners: &BTreeSet<String>,
+    achieved: &mut Achieved,
+) -> Result<(), Broken> {
+    for owner in owners {
+        let started_at = run.clock.now();
+        let (of_owner, failure) = automation::of_owner(run, owner).await;
+        achieved.owners.push(of_owner);
+        if let Some(failure) = failure {
+            let failure = run.broken(failure)?;
+            let record = record(run, format!("{owner}/*"), started_at, Some(failure));
+            run.store.put_outcome(&run.tenure, &record).await?;
+            achieved.records.push(record);
+        }
+    }
+    Ok(())
+}
+
+/// What came of one repository.
+struct One {
+    record: RepositoryRecord,
+    renamed: Option<Renamed>,
+    /// Whose it is, if it could be asked for.
+    owner: Option<String>,
+}
+
 /// One repository, with whatever came of it.
-async fn one(run: &Run, name: &RepoName) -> Result<(RepositoryRecord, Option<Renamed>), Broken> {
+async fn one(run: &Run, name: &RepoName) -> Result<One, Broken> {
     run.progress.send_modify(|progress| progress.current = Some(name.to_string()));
     let started_at = run.clock.now();
     let mut tally = Tally::default();
-    let (mut id, mut renamed) = (None, None);
+    let (mut id, mut renamed, mut owner) = (None, None, None);
     let done = async {
         let source = run.source.for_owner(name.owner());
         let identity = identify(run, &source, name).await?;
         id = Some(identity.id);
         renamed = identity.renamed;
-        let Identity { id, name, archived, .. } = identity;
+        owner = Some(identity.name.owner().to_owned());
+        let Identity { id, name, archived, default_branch, .. } = identity;
         let identity = format!("{} {}", source.identity(), run.rules.fingerprint());
-        let subject = Subject { run, source, id, name, archived, identity };
-        issues::sync(&subject, &mut tally).await
+        let subject = Subject { run, source, id, name, archived, default_branch, identity };
+        if run.parts.issues {
+            issues::sync(&subject, &mut tally).await?;
+        }
+        if run.parts.automation {
+            automation::sync(&subject, &mut tally).await?;
+        }
+        Ok(())
     };
     let failure = match done.await {
         Ok(()) => None,
@@ -287,11 +307,13 @@ async fn one(run: &Run, name: &RepoName) -> Result<(RepositoryRecord, Option<Ren
         repository_id: id,
         pages: tally.pages,
         counts: tally.counts,
+        complete: failure.is_none() && !tally.truncated,
+        truncated: tally.truncated,
         ..record(run, name.to_string(), started_at, failure)
     };
     run.store.put_outcome(&run.tenure, &record).await?;
     run.stored();
-    Ok((record, renamed))
+    Ok(One { record, renamed, owner })
 }
 
 /// A record of something that went well, or failed, with nothing counted yet.

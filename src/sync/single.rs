@@ -1,9 +1,11 @@
 //! Issues that are asked for one by one, because no list tells of them.
 
 use super::guard::is_suspect;
-use super::pass::{Met, Tally};
+use super::issues::Met;
+use super::pass::Tally;
 use super::put::put;
-use super::run::{Failure, Subject};
+use super::run::Failure;
+use super::subject::Subject;
 use super::write_back::{changes, write_back};
 use crate::api::RepoName;
 use crate::github::model::{Issue, Repository};
@@ -189,13 +191,13 @@ async fn keep(subject: &Subject<'_>, said: Said, tally: &mut Tally) -> Result<()
     let mut write = subject.page(RESOURCE, Reached::Nothing);
     match said {
         Said::Here(issue, seen) => {
-            subject.add(vec![*issue], &mut write).await?;
+            write.rows = subject.rows(vec![*issue]).await?;
             write.seen = Some(seen);
         }
         Said::Bad(item) => write.set_aside.push(item),
         Said::Unchanged | Said::Gone(_) | Said::NotFound => return Ok(()),
     }
-    let to_github = changes(subject, &write);
+    let to_github = changes(subject, &write.rows);
     tally.counts += put(subject.run, write).await?;
     write_back(subject, to_github).await
 }

@@ -6,7 +6,7 @@ use crate::api::RepoName;
 use crate::store::Resume;
 
 /// How far before the cursor a list is read again: GitHub's replicas lag, and clocks differ.
-const OVERLAP: TimeDelta = TimeDelta::minutes(10);
+pub(super) const OVERLAP: TimeDelta = TimeDelta::minutes(10);
 
 /// Nothing has changed before GitHub was there, and `since` an epoch is answered with nothing: a
 /// cursor from before comes from a clock that was not set.

@@ -1,11 +1,12 @@
 //! Writes to GitHub what the rules make of the labels of closed issues, if the rules say so.
 
 use super::rules::LabelChange;
-use super::run::{Failure, Subject};
-use crate::store::{IssueRow, PageWrite};
+use super::run::Failure;
+use super::subject::Subject;
+use crate::store::{IssueRow, Row};
 
-/// What is to be changed on GitHub for each of the issues on this page.
-pub(super) fn changes(subject: &Subject<'_>, page: &PageWrite) -> Vec<(i64, LabelChange)> {
+/// What is to be changed on GitHub for each of the issues among these rows.
+pub(super) fn changes(subject: &Subject<'_>, rows: &[Row]) -> Vec<(i64, LabelChange)> {
     // Nothing of an archived repository can be changed, and a dry run changes nothing.
     if subject.archived || subject.run.dry {
         return Vec::new();
@@ -15,7 +16,7 @@ pub(super) fn changes(subject: &Subject<'_>, page: &PageWrite) -> Vec<(i64, Labe
         let closed = row.state == "closed";
         rules.to_write_back(&row.github_labels, closed).map(|change| (row.number, change))
     };
-    page.issues().filter_map(of).collect()
+    rows.iter().filter_map(Row::issue).filter_map(of).collect()
 }
 
 /// Makes the changes. One that was made before is no error, so a run that was cut off may repeat

@@ -1,9 +1,9 @@
 //! Labels that do not fit: written back to GitHub, or set right from it.
 
 use http::{Method, StatusCode};
-use singletrack::api::Phase;
+use singletrack::api::{Phase, RunType};
 use singletrack::store::Sqlite;
-use singletrack::sync::RulesConfig;
+use singletrack::sync::{Parts, RulesConfig};
 
 use crate::stand_in::{Fault, Matcher, StandIn, World};
 use crate::support::{Attempt, TOKEN};
@@ -106,7 +106,8 @@ async fn a_scheduled_run_sets_right_what_does_not_fit() {
     pool.close().await;
     sync(&github, &store).await;
     assert_eq!(stored(&store, 3).await[2], "todo", "a manual run does not look");
-    let scheduled = || Attempt { reconcile: true, ..Attempt::over(&github) };
+    let scheduled =
+        || Attempt { parts: Parts::of(RunType::Scheduled, false), ..Attempt::over(&github) };
     let run = scheduled().run(&store).await.conclusion;
     assert_eq!((run.phase, run.result.updated), (Phase::Succeeded, 1));
     let right = [r#"["status/done"]"#, r#"["status/done"]"#, "done"];

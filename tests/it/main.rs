@@ -8,6 +8,7 @@ mod support;
 
 mod admission;
 mod auth;
+mod automation;
 mod cases;
 mod chaos;
 mod coalesce;
@@ -24,6 +25,7 @@ mod lock;
 mod misuse;
 mod model;
 mod network;
+mod postgres;
 mod readme;
 mod recordings;
 mod referee;

@@ -10,11 +10,11 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use secrecy::SecretString;
 use serde_json::json;
-use singletrack::api::Phase;
+use singletrack::api::{Phase, RunType};
 use singletrack::github::{Access, BaseUrl};
 use singletrack::process::clock::Clock;
 use singletrack::store::Sqlite;
-use singletrack::sync::{Conclusion, RulesConfig};
+use singletrack::sync::{Conclusion, Parts, RulesConfig};
 
 use crate::auth;
 use crate::stand_in::{Fault, Matcher, World};
@@ -257,7 +257,8 @@ async fn labels_are_written_and_long_pages_halved_legally() {
     let store = store(folder.path()).await;
     let rules = RulesConfig { write_back: true, ..RulesConfig::default() };
     let (access, clock) = (access(&github), Clock::starting_at(auth::start()));
-    let attempt = Attempt { rules, access, clock, reconcile: true, ..Attempt::over(&github) };
+    let parts = Parts::of(RunType::Scheduled, false);
+    let attempt = Attempt { access, clock, rules, parts, ..Attempt::over(&github) };
     let run = attempt.run(&store).await.conclusion;
     assert_eq!(run.phase, Phase::Succeeded, "{}", run.message);
     let asked = github.exchanges();

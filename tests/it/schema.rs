@@ -5,8 +5,12 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::{Value, json};
-use singletrack::store::{PRIVATE, PRIVATE_VIEWS, Sqlite, Store, TABLES, VIEWS, columns};
+use serde_json::{Map, Value, json};
+use singletrack::store::{
+    Database, PRIVATE, PRIVATE_VIEWS, Postgres, Sqlite, Store, TABLES, VIEWS, columns, comments,
+};
+
+use crate::support::{address, database, rows};
 
 const FILE: &str = "docs/schema.json";
 
@@ -18,7 +22,6 @@ const OF_SQLITE: &str = "\
     WHERE m.type IN ('table', 'view') AND m.name NOT GLOB '_sqlx*'";
 
 /// Asks PostgreSQL for the same, of the schema that comes first in the search path.
-#[expect(dead_code, reason = "used as soon as there is a PostgreSQL to ask")]
 const OF_POSTGRES: &str = "\
     SELECT CASE t.relkind WHEN 'r' THEN 'table' ELSE 'view' END, t.relname::text, \
       c.attname::text, format_type(c.atttypid, c.atttypmod), c.attnotnull::int, \
@@ -59,9 +62,8 @@ fn public(rows: Vec<Vec<String>>) -> Vec<Column> {
     rows.into_iter().map(read).filter(is_public).collect()
 }
 
-/// What is promised of the columns of these databases; of one that is not among them, what was
-/// promised `before`.
-fn schema(databases: &[(&str, Vec<Column>)], before: &Value) -> Value {
+/// What is promised of the columns of these databases.
+fn schema(databases: &[(&str, Vec<Column>)]) -> Value {
     let mut schema = json!({
         "about": "Made from the migrations by tests/it/schema.rs. Columns come, none goes.",
         "tables": {},
@@ -69,17 +71,9 @@ fn schema(databases: &[(&str, Vec<Column>)], before: &Value) -> Value {
     });
     let about = TABLES.iter().map(|one| ("tables", one)).chain(VIEWS.iter().map(|v| ("views", v)));
     for (kind, (relation, about)) in about {
-        let described = columns(relation).map(|(name, about)| {
-            let mut column = json!({"about": about});
-            for database in DATABASES {
-                let old = &before[kind][relation]["columns"][name][database];
-                if !databases.iter().any(|(known, _)| *known == database) && !old.is_null() {
-                    column[database] = old.clone();
-                }
-            }
-            (name.to_owned(), column)
-        });
-        let described: Value = described.collect::<serde_json::Map<_, _>>().into();
+        let described =
+            columns(relation).map(|(name, about)| (name.to_owned(), json!({"about": about})));
+        let described: Value = described.collect::<Map<_, _>>().into();
         schema[kind][relation] = json!({"about": about, "columns": described});
     }
     for (database, columns) in databases {
@@ -131,13 +125,20 @@ fn taken_back(before: &Value, after: &Value) -> Vec<String> {
     broken
 }
 
-async fn of_sqlite() -> Vec<Column> {
+/// What both databases have once they are migrated.
+async fn migrated() -> [(&'static str, Vec<Column>); 2] {
     let folder = tempfile::tempdir().unwrap();
-    let store = Sqlite::at(&folder.path().join("store.db"));
-    store.prepare("schema").await.unwrap();
-    let columns = public(store.query(OF_SQLITE).await.unwrap().1);
-    store.close().await;
-    columns
+    let sqlite = Database::Sqlite(Sqlite::at(&folder.path().join("store.db")));
+    let server = database().await;
+    let postgres = Database::Postgres(Postgres::at(address(server.url())).unwrap());
+    let mut found = Vec::new();
+    for (store, question) in [(sqlite, OF_SQLITE), (postgres, OF_POSTGRES)] {
+        store.prepare("schema").await.unwrap();
+        found.push(public(rows(&store, question).await));
+        store.close().await;
+    }
+    let [sqlite, postgres] = <[_; 2]>::try_from(found).ok().unwrap();
+    [("sqlite", sqlite), ("postgres", postgres)]
 }
 
 #[tokio::test]
@@ -145,7 +146,7 @@ async fn the_schema_file_is_up_to_date_and_keeps_its_promises() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
     let found = fs::read_to_string(&file).unwrap_or_default();
     let before: Value = serde_json::from_str(&found).unwrap_or_default();
-    let after = schema(&[("sqlite", of_sqlite().await)], &before);
+    let after = schema(&migrated().await);
     let broken = taken_back(&before, &after);
     assert!(broken.is_empty(), "public columns were taken back:\n  {}", broken.join("\n  "));
     let expected = serde_json::to_string_pretty(&after).unwrap() + "\n";
@@ -154,17 +155,14 @@ async fn the_schema_file_is_up_to_date_and_keeps_its_promises() {
         fs::write(&file, expected).unwrap();
         panic!("{FILE} was out of date and has been rewritten: commit it");
     }
-    let described = columns("issues").count();
-    assert_eq!(after["tables"]["issues"]["columns"].as_object().unwrap().len(), described);
 }
 
 /// Every column that is described is there, in both databases; and every one that is there is
-/// described.
+/// described. The primary keys are the same.
 #[tokio::test]
-async fn every_public_column_is_described_and_in_both_databases() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
-    let before: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
-    let schema = schema(&[("sqlite", of_sqlite().await)], &before);
+async fn both_databases_have_what_is_described_and_nothing_else() {
+    let migrated = migrated().await;
+    let schema = schema(&migrated);
     let all = all(&schema);
     let lacks = |(place, column): &(String, &Value)| {
         let fields = ["about", "sqlite", "postgres"].into_iter();
@@ -173,6 +171,30 @@ async fn every_public_column_is_described_and_in_both_databases() {
     };
     let lacking: Vec<String> = all.iter().filter_map(lacks).collect();
     assert!(all.len() > 200 && lacking.is_empty(), "{}", lacking.join("\n"));
+    let keys = migrated.map(|(_, columns)| {
+        let keys = columns.into_iter().filter(|one| one.key > 0);
+        let mut keys: Vec<_> = keys.map(|one| (one.relation, one.key, one.name)).collect();
+        keys.sort();
+        keys
+    });
+    assert_eq!(keys[0], keys[1]);
+}
+
+#[tokio::test]
+async fn postgres_takes_what_it_is_told_about_each_column() {
+    let server = database().await;
+    let postgres = Database::Postgres(Postgres::at(address(server.url())).unwrap());
+    postgres.prepare("schema").await.unwrap();
+    server.execute(&comments().join("; ")).await;
+    let told = "SELECT c.relname, col_description(c.oid, 1), obj_description(c.oid) \
+                FROM pg_class c WHERE c.relname IN ('issues', 'ci_runs') \
+                AND c.relnamespace = current_schema()::regnamespace";
+    let told = rows(&postgres, told).await;
+    postgres.close().await;
+    let of = |name| TABLES.iter().chain(&VIEWS).find(|one| one.0 == name).unwrap().1;
+    let repository = "owner and name of the repository";
+    assert_eq!(told[0], ["ci_runs", repository, of("ci_runs")]);
+    assert_eq!(told[1], ["issues", "the numeric id of the repository", of("issues")]);
 }
 
 #[test]
@@ -184,27 +206,23 @@ fn a_column_that_goes_or_changes_its_type_is_noticed_and_a_new_one_is_none() {
         told: told.to_owned(),
         key,
     };
-    let made = |columns: Vec<Column>, before: &Value| schema(&[("sqlite", columns)], before);
+    let made = |columns: Vec<Column>| schema(&[("sqlite", columns)]);
     let whole = || vec![column("repository_id", "INTEGER NOT NULL", 1), column("title", "TEXT", 0)];
-    let before = made(whole(), &Value::Null);
-    assert!(taken_back(&before, &made(whole(), &before)).is_empty());
+    let before = made(whole());
+    assert!(taken_back(&before, &made(whole())).is_empty());
     let more = whole().into_iter().chain([column("body", "TEXT", 0)]).collect();
-    assert!(taken_back(&before, &made(more, &before)).is_empty());
+    assert!(taken_back(&before, &made(more)).is_empty());
     let fewer = vec![column("repository_id", "INTEGER NOT NULL", 1)];
-    let gone = taken_back(&before, &made(fewer, &before));
+    let gone = taken_back(&before, &made(fewer));
     assert_eq!(gone, ["sqlite: /tables/issues/columns/title was \"TEXT\" and is null"]);
     let retyped = vec![column("repository_id", "INTEGER", 1), column("title", "INTEGER", 0)];
-    let retyped = taken_back(&before, &made(retyped, &before));
+    let retyped = taken_back(&before, &made(retyped));
     assert_eq!(retyped.len(), 2, "{retyped:?}");
     assert!(retyped[1].ends_with("was \"TEXT\" and is \"INTEGER\""), "{retyped:?}");
     let other_key =
         vec![column("repository_id", "INTEGER NOT NULL", 0), column("title", "TEXT", 1)];
-    assert_eq!(taken_back(&before, &made(other_key, &before)).len(), 1);
-    // A table that is gone takes its columns along, and what another database has is kept.
+    assert_eq!(taken_back(&before, &made(other_key)).len(), 1);
+    // A table that is gone takes its columns along.
     let none = taken_back(&before, &json!({"tables": {}, "views": {}}));
     assert_eq!(none.len(), 3, "{none:?}");
-    let mut of_both = before.clone();
-    of_both["tables"]["issues"]["columns"]["title"]["postgres"] = "text".into();
-    let kept = made(whole(), &of_both);
-    assert_eq!(kept["tables"]["issues"]["columns"]["title"]["postgres"], "text");
 }

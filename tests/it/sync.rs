@@ -6,7 +6,7 @@ use http::StatusCode;
 use singletrack::api::Phase;
 use singletrack::github::Access;
 use singletrack::process::clock::Clock;
-use singletrack::store::{RepositoryRecord, Sqlite, Store};
+use singletrack::store::{RepositoryRecord, Sqlite, Store, TABLES};
 use singletrack::sync::{Broken, Conclusion};
 
 use crate::stand_in::{Fault, Matcher, StandIn, World};
@@ -46,7 +46,8 @@ pub(crate) async fn start(repositories: usize, issues: usize, cursor_links: bool
 /// Every row of the data tables.
 pub(crate) async fn data(store: &Sqlite) -> Vec<Vec<Vec<String>>> {
     let mut tables = Vec::new();
-    for table in ["repositories", "issues", "pull_requests"] {
+    let tables_of_data = TABLES.iter().map(|(name, _)| name);
+    for table in tables_of_data.filter(|name| !name.starts_with("sync_")) {
         tables.push(store.query(&format!("SELECT * FROM {table}")).await.unwrap().1);
     }
     tables

@@ -153,6 +153,28 @@ pub struct PackageVersion {
     pub name: Option<String>,
     #[serde(default, deserialize_with = "time")]
     pub created_at: Option<DateTime<Utc>>,
+    pub metadata: Option<PackageMetadata>,
+}
+
+impl PackageVersion {
+    /// What people call it: of a container image its first tag, if it has one; of any other package
+    /// its name.
+    pub fn tag(self) -> Option<String> {
+        match self.metadata.and_then(|metadata| metadata.container) {
+            Some(container) => container.tags.into_iter().flatten().next(),
+            None => self.name,
+        }
+    }
+}
+
+#[derive(Deserialize, Clone, Debug)]
+pub struct PackageMetadata {
+    pub container: Option<ContainerMetadata>,
+}
+
+#[derive(Deserialize, Clone, Debug)]
+pub struct ContainerMetadata {
+    pub tags: Option<Vec<String>>,
 }
 
 #[derive(Deserialize, Clone, Debug)]

@@ -19,7 +19,7 @@ pub const TABLES: [(&str, &str); 13] = [
     ("sync_runs", "the run history, under the run number"),
     ("sync_run_repositories", "what came of each repository in each run"),
     ("sync_quarantine", "items that could not be decoded or stored, with their raw JSON"),
-    ("schema_info", "not filled by this version"),
+    ("schema_info", "the version of the tables, and which versions of the operator may use them"),
 ];
 
 /// Tables that are the operator's own: they change without notice.

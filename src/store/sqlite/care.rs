@@ -8,57 +8,21 @@ use sqlx::{
     AssertSqlSafe, Column, Connection, Executor, Row, SqlSafeStr, Statement, TypeInfo, ValueRef,
 };
 
-use super::{MIGRATIONS, Sqlite};
-use crate::store::Error;
-
-/// An answer to a question in SQL: the names of the columns, and the rows.
-#[derive(Clone, Debug, Default)]
-pub struct Answer {
-    pub columns: Vec<String>,
-    /// A BLOB is a text such as `x'00ff'`.
-    pub rows: Vec<Vec<Value>>,
-}
-
-/// What the file is found to be.
-#[derive(Clone, Debug)]
-pub struct Inspection {
-    /// Whose it is; `None` before the first operator has claimed it.
-    pub owner: Option<String>,
-    /// The newest of its migrations, and the newest that this program knows.
-    pub version: i64,
-    pub newest_version: i64,
-}
+use super::Sqlite;
+use crate::store::answer::bytes;
+use crate::store::{Answer, Error};
 
 impl Sqlite {
     /// Answers a question in SQL. The columns are named also when there is no row.
     pub async fn ask(&self, sql: &str) -> Result<Answer, Error> {
         let failed = |source| Error::of("answer a question", source);
-        let mut reader = self.readers.acquire().await.map_err(failed)?;
+        let mut reader = self.pools.readers.acquire().await.map_err(failed)?;
         let question = (&mut *reader).prepare(AssertSqlSafe(sql).into_sql_str()).await;
         let question = question.map_err(failed)?;
         let columns = question.columns().iter().map(|column| column.name().to_owned()).collect();
         let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *reader).await.map_err(failed)?;
         let rows = rows.iter().map(values).collect::<Result<_, _>>().map_err(failed)?;
         Ok(Answer { columns, rows })
-    }
-
-    /// Says what the file is, and changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// Also when the file has no tables of ours.
-    pub async fn inspect(&self) -> Result<Inspection, Error> {
-        let failed = |source| Error::of("look at the tables", source);
-        let owner = sqlx::query_scalar("SELECT owner FROM sync_store")
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(failed)?;
-        let version = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
-            .fetch_one(&self.readers)
-            .await
-            .map_err(failed)?;
-        let newest_version = MIGRATIONS.iter().map(|migration| migration.version).max();
-        Ok(Inspection { owner, version, newest_version: newest_version.unwrap_or(0) })
     }
 
     /// Writes a copy of the database at `path` into the new or empty file `copy`, as it is at one
@@ -100,23 +64,10 @@ fn value(row: &SqliteRow, at: usize) -> Result<Value, sqlx::Error> {
     Ok(match raw.type_info().name() {
         "INTEGER" | "BOOLEAN" => Value::from(row.try_get_unchecked::<i64, _>(at)?),
         "REAL" => Value::from(row.try_get_unchecked::<f64, _>(at)?),
-        "BLOB" => {
-            let bytes = row.try_get_unchecked::<Vec<u8>, _>(at)?;
-            let digits: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            Value::from(format!("x'{}'", digits.concat()))
-        }
+        "BLOB" => bytes(&row.try_get_unchecked::<Vec<u8>, _>(at)?),
         _ => {
             let bytes = row.try_get_unchecked::<Vec<u8>, _>(at)?;
             Value::from(String::from_utf8_lossy(&bytes).into_owned())
         }
     })
-}
-
-/// A value on one line of a table. NULL is empty.
-pub fn as_text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
-use singletrack::api::RepoName;
+use singletrack::api::{RepoName, RunType};
 use singletrack::github::{App, AppKey, Credentials};
 use singletrack::store::Sqlite;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
@@ -24,9 +24,8 @@ pub(super) struct Case {
     #[expect(dead_code, reason = "for people")]
     #[serde(default)]
     note: Option<String>,
-    #[expect(dead_code, reason = "the cases of later types wait")]
     #[serde(rename = "type")]
-    type_: String,
+    pub(super) run_type: RunType,
     repository: RepoName,
     #[serde(default)]
     tracked: Option<Vec<RepoName>>,

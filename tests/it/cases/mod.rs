@@ -16,7 +16,7 @@ use singletrack::lease::{RunNumber, Tenure};
 use singletrack::process::clock::Clock;
 use singletrack::store::{NewRun, Retention, Sqlite, Store};
 use singletrack::sync::{
-    Achieved, Broken, Conclusion, Rules, RulesConfig, Run, Tracked, conclude, run,
+    Broken, Conclusion, Parts, ReadLimits, Rules, RulesConfig, Run, Tracked, conclude, run,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -25,26 +25,14 @@ use case::Case;
 use check::Seen;
 use script::Script;
 
-/// Cases that wait for a later part of the product, each with the reason.
-const WAITING: [(&str, &str); 3] = [
-    ("draft-release-and-dead-fork", "automation data is issue 5"),
-    ("empty-repository", "automation data is issue 5"),
-    ("run-ids-and-nulls", "automation data is issue 5"),
-];
-
 #[tokio::test]
 async fn cases() {
     let folder = std::env::var_os("SINGLETRACK_CASES").map(PathBuf::from);
     let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let cases = case::read(&folder.unwrap_or_else(default));
     assert!(!cases.is_empty(), "the folder holds no case");
-    let (mut passed, mut failed, mut waiting) = (0, Vec::new(), 0);
+    let (mut passed, mut failed) = (0, Vec::new());
     for case in cases {
-        if let Some((name, why)) = WAITING.iter().find(|(name, _)| *name == case.name) {
-            println!("waits  {name}: {why}");
-            waiting += 1;
-            continue;
-        }
         match play(&case).await {
             problems if problems.is_empty() => {
                 println!("passed {}", case.name);
@@ -56,7 +44,7 @@ async fn cases() {
             }
         }
     }
-    println!("cases: {passed} passed, {} failed, {waiting} wait", failed.len());
+    println!("cases: {passed} passed, {} failed", failed.len());
     assert!(failed.is_empty(), "{failed:?}");
 }
 
@@ -106,7 +94,7 @@ async fn attempt(
     let number = store.ticket(RunNumber(0)).await.expect("a ticket");
     let tenure = Tenure::without_cluster(number, "cases", "nonce");
     let new = NewRun {
-        run_type: "manual",
+        run_type: case.run_type.as_str(),
         dry_run: false,
         namespace: "cases".into(),
         name: case.name.clone(),
@@ -142,13 +130,14 @@ async fn attempt(
         parallel: 4,
         full: false,
         dry: false,
-        reconcile: false,
+        parts: Parts::of(case.run_type, false),
+        limits: ReadLimits::default(),
         clock: clock.clone(),
         stop: CancellationToken::new(),
         progress: watch::Sender::default(),
     };
     match run(&it).await {
-        Ok(Achieved { records, .. }) => (conclude(&records, it.source.usage()), records),
+        Ok(achieved) => (conclude(&achieved, it.source.usage()), achieved.records),
         Err(Broken::Unauthorized(error)) => {
             let reason = singletrack::api::Reason::Unauthorized;
             let usage = it.source.usage();

@@ -4,10 +4,10 @@ mod automation;
 mod life;
 mod pages;
 mod runs;
+mod schema;
 mod upkeep;
 mod views;
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,68 +17,78 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use singletrack::api::{RepositoryPhase, RunResult};
 use singletrack::lease::{RunNumber, Tenure};
 use singletrack::store::{
-    Completion, Counts, Error, IssueRow, NewRun, PageWrite, PullRow, Reached, RepositoryRecord,
-    RepositoryRow, Row, RunEnd, RunState, SeenPage, Sqlite, Store,
+    Completion, Counts, Database, Error, IssueRow, NewRun, PageWrite, Postgres, PullRow, Reached,
+    RepositoryRecord, RepositoryRow, Row, RunEnd, RunState, SeenPage, Sqlite, Store,
 };
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tokio::sync::Mutex;
+use url::Url;
+
+use crate::support::{Dump, PgDatabase, address, database, dump, rows, shared};
 
 /// A database under test, and a way to see and change it past the store.
 #[async_trait]
 trait Place: Send + Sync {
     /// The store, opened anew; the one from before is closed.
     async fn open(&self) -> Arc<dyn Store>;
-    /// All rows of all tables.
-    async fn dump(&self) -> BTreeMap<String, Vec<Vec<String>>>;
-    async fn rows(&self, sql: &str) -> Vec<Vec<String>>;
+    /// The same, as one more operator has it.
+    fn another(&self) -> Database;
     async fn execute(&self, sql: &str);
     /// Lets the views tell ages as of this moment.
     async fn stop_clock(&self, now: DateTime<Utc>);
+
+    /// All rows of all tables.
+    async fn dump(&self) -> Dump {
+        let reader = self.another();
+        let all = dump(&reader).await;
+        reader.close().await;
+        all
+    }
+
+    async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+        let reader = self.another();
+        let found = rows(&reader, sql).await;
+        reader.close().await;
+        found
+    }
+}
+
+/// The store that is open now.
+#[derive(Default)]
+struct Opened(Mutex<Option<Database>>);
+
+impl Opened {
+    async fn instead(&self, store: Database) -> Arc<dyn Store> {
+        let mut open = self.0.lock().await;
+        if let Some(before) = open.replace(store.clone()) {
+            before.close().await;
+        }
+        Arc::new(store)
+    }
 }
 
 struct OnSqlite {
     _folder: tempfile::TempDir,
     path: PathBuf,
-    store: Mutex<Option<Sqlite>>,
+    opened: Opened,
 }
 
 impl OnSqlite {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
-        Self { _folder: folder, path, store: Mutex::default() }
+        Self { _folder: folder, path, opened: Opened::default() }
     }
 }
 
 #[async_trait]
 impl Place for OnSqlite {
     async fn open(&self) -> Arc<dyn Store> {
-        let mut open = self.store.lock().await;
-        if let Some(before) = open.take() {
-            before.close().await;
-        }
-        let store = Sqlite::at(&self.path);
-        *open = Some(store.clone());
-        Arc::new(store)
+        self.opened.instead(Database::Sqlite(Sqlite::at(&self.path))).await
     }
 
-    async fn dump(&self) -> BTreeMap<String, Vec<Vec<String>>> {
-        let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '_*'";
-        let mut all = BTreeMap::new();
-        for table in self.rows(tables).await.into_iter().flatten() {
-            let rows = self.rows(&format!("SELECT * FROM {table}")).await;
-            all.insert(table, rows);
-        }
-        assert!(all.len() > 10, "{:?}", all.keys());
-        all
-    }
-
-    async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
-        let reader = Sqlite::read_only(&self.path);
-        let mut rows = reader.query(sql).await.unwrap().1;
-        reader.close().await;
-        rows.sort();
-        rows
+    fn another(&self) -> Database {
+        Database::Sqlite(Sqlite::at(&self.path))
     }
 
     async fn execute(&self, sql: &str) {
@@ -95,6 +105,46 @@ impl Place for OnSqlite {
     }
 }
 
+struct OnPostgres {
+    database: PgDatabase,
+    url: Url,
+    opened: Opened,
+}
+
+impl OnPostgres {
+    async fn new() -> Self {
+        let database = database().await;
+        Self { url: database.url().clone(), database, opened: Opened::default() }
+    }
+
+    /// Through PgBouncer, which gives each transaction another connection.
+    async fn pooled() -> Self {
+        let database = shared().await.database().await;
+        let url = database.pooled_url().expect("pgbouncer is there (tests/postgres/build)");
+        Self { url, database, opened: Opened::default() }
+    }
+}
+
+#[async_trait]
+impl Place for OnPostgres {
+    async fn open(&self) -> Arc<dyn Store> {
+        self.opened.instead(self.another()).await
+    }
+
+    fn another(&self) -> Database {
+        Database::Postgres(Postgres::at(address(&self.url)).unwrap())
+    }
+
+    async fn execute(&self, sql: &str) {
+        self.database.execute(sql).await;
+    }
+
+    async fn stop_clock(&self, now: DateTime<Utc>) {
+        let now = format!("SELECT timestamptz '{}' AS now", now.to_rfc3339());
+        self.execute(&format!("CREATE OR REPLACE VIEW sync_clock AS {now}")).await;
+    }
+}
+
 /// Makes a test on each database of each part of the contract.
 macro_rules! on_each_database {
     ($($file:ident::$part:ident)*) => {
@@ -102,6 +152,20 @@ macro_rules! on_each_database {
             $(#[tokio::test]
             async fn $part() {
                 super::$file::$part(&super::OnSqlite::new()).await;
+            })*
+        }
+
+        mod postgres {
+            $(#[tokio::test]
+            async fn $part() {
+                super::$file::$part(&super::OnPostgres::new().await).await;
+            })*
+        }
+
+        mod pgbouncer {
+            $(#[tokio::test]
+            async fn $part() {
+                super::$file::$part(&super::OnPostgres::pooled().await).await;
             })*
         }
     };
@@ -121,6 +185,8 @@ on_each_database! {
     runs::an_ended_run_is_told_with_its_repositories_failures_first
     runs::an_end_may_be_told_again
     runs::an_outcome_leaves_its_error_in_the_repository_until_it_is_gone
+    schema::the_version_of_the_tables_is_noted_once
+    schema::an_older_operator_writes_newer_tables_until_they_forbid_it
     pages::the_same_page_again_changes_nothing
     pages::a_changed_row_is_the_only_one_that_is_written
     pages::etag_and_cursor_are_written_with_the_rows
@@ -156,7 +222,7 @@ on_each_database! {
     views::freshness_is_that_of_the_last_complete_pass
 }
 
-const OWNER: &str = "namespace-uid";
+pub(crate) const OWNER: &str = "namespace-uid";
 const SOURCE: &str = "https://api.github.com";
 
 /// Since when the list must be read.
@@ -174,11 +240,11 @@ fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
 }
 
-fn tenure(number: i64) -> Tenure {
+pub(crate) fn tenure(number: i64) -> Tenure {
     Tenure::without_cluster(RunNumber(number), "pod", &format!("n{number}"))
 }
 
-fn new_run(uid: &str) -> NewRun {
+pub(crate) fn new_run(uid: &str) -> NewRun {
     NewRun {
         run_type: "manual",
         dry_run: false,
@@ -212,7 +278,7 @@ fn end(state: RunState) -> RunEnd {
     }
 }
 
-fn repository(id: i64) -> RepositoryRow {
+pub(crate) fn repository(id: i64) -> RepositoryRow {
     let (owner, name, full_name) = ("acme".into(), format!("r{id}"), format!("acme/r{id}"));
     RepositoryRow { id, owner, name, full_name, tracked: true, ..RepositoryRow::default() }
 }

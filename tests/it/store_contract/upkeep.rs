@@ -149,7 +149,7 @@ pub(super) async fn what_is_not_tracked_any_more_keeps_its_row(place: &dyn Place
     for id in 1..=4 {
         store.put_repository(&tenure, &repository(id), None).await.unwrap();
     }
-    let tracked = async || place.rows("SELECT id FROM repositories WHERE tracked = 1").await;
+    let tracked = async || place.rows("SELECT id FROM repositories WHERE tracked = true").await;
     let names = vec!["acme/r2".to_owned()];
     let which = Untrack::AllBut { names, ids: vec![1] };
     store.untrack(&tenure, &which).await.unwrap();

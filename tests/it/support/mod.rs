@@ -3,7 +3,9 @@
 mod cluster;
 mod command;
 mod description;
+mod dump;
 mod operator;
+mod postgres;
 mod proxy;
 mod referee;
 mod run;
@@ -12,7 +14,9 @@ use std::time::Duration;
 
 pub(crate) use cluster::{Namespace, cluster, phase_of};
 pub(crate) use command::{Command, Said};
+pub(crate) use dump::{Dump, dump, rows};
 pub(crate) use operator::{Operator, Pod, TOKEN, history, operator};
+pub(crate) use postgres::{PgDatabase, Server, address, database, shared};
 pub(crate) use proxy::{Action, Proxy, Rule};
 pub(crate) use referee::{Exchange, Judged, judged};
 pub(crate) use run::{Attempt, Came};

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use singletrack::api::RunType;
 use singletrack::github::{Access, BaseUrl, Source};
 use singletrack::lease::{RunNumber, Tenure};
 use singletrack::process::clock::Clock;
-use singletrack::store::{NewRun, Retention, Sqlite, Store};
+use singletrack::store::{NewRun, Retention, Store};
 use singletrack::sync::{
-    Achieved, Broken, Conclusion, Discovery, Rules, RulesConfig, Run, Tracked, conclude, run,
+    Achieved, Broken, Conclusion, Discovery, Parts, ReadLimits, Rules, RulesConfig, Run, Tracked,
+    conclude, run,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +28,9 @@ pub(crate) struct Attempt {
     pub(crate) discovery: Arc<Discovery>,
     pub(crate) full: bool,
     pub(crate) dry: bool,
-    pub(crate) reconcile: bool,
+    pub(crate) parts: Parts,
+    pub(crate) limits: ReadLimits,
+    pub(crate) retention: Retention,
     /// The uid of the request; that of an earlier attempt goes on where it stopped.
     pub(crate) request: Option<String>,
     pub(crate) stop: CancellationToken,
@@ -53,7 +57,9 @@ impl Attempt {
             discovery: Arc::default(),
             full: false,
             dry: false,
-            reconcile: false,
+            parts: Parts::of(RunType::Manual, false),
+            limits: ReadLimits::default(),
+            retention: Retention::default(),
             request: None,
             stop: CancellationToken::new(),
         }
@@ -65,11 +71,14 @@ impl Attempt {
     }
 
     /// Makes the run, and expects that it comes to an end of its own.
-    pub(crate) async fn run(self, store: &Sqlite) -> Came {
+    pub(crate) async fn run<S: Store + Clone + 'static>(self, store: &S) -> Came {
         self.try_run(store).await.unwrap()
     }
 
-    pub(crate) async fn try_run(self, store: &Sqlite) -> Result<Came, Broken> {
+    pub(crate) async fn try_run<S>(self, store: &S) -> Result<Came, Broken>
+    where
+        S: Store + Clone + 'static,
+    {
         let number = store.ticket(RunNumber(0)).await.unwrap();
         let tenure = Tenure::without_cluster(number, "test", "nonce");
         let request = self.request.unwrap_or_else(|| format!("uid-{number}"));
@@ -95,17 +104,18 @@ impl Attempt {
             wanted: self.tracked.resolve(None).unwrap(),
             tracked: self.tracked,
             discovery: self.discovery,
-            retention: Retention::default(),
+            retention: self.retention,
             parallel: 4,
             full: self.full,
             dry: self.dry,
-            reconcile: self.reconcile,
+            parts: self.parts,
+            limits: self.limits,
             clock: self.clock,
             stop: self.stop,
             progress: watch::Sender::default(),
         };
         let achieved = Box::pin(run(&it)).await?;
-        let conclusion = conclude(&achieved.records, it.source.usage());
+        let conclusion = conclude(&achieved, it.source.usage());
         Ok(Came { conclusion, achieved })
     }
 }

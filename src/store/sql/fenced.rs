@@ -2,37 +2,38 @@
 
 use std::ops::{Deref, DerefMut};
 
-use sqlx::{Sqlite as Db, Transaction};
+use sqlx::AssertSqlSafe;
 
-use super::Sqlite;
+use super::{Tables, Transaction};
 use crate::lease::{RunNumber, Tenure};
 use crate::store::Error;
 
 /// A transaction of the active run.
 pub(super) struct Fenced {
-    tx: Transaction<'static, Db>,
+    tx: Transaction,
     number: RunNumber,
     dry: bool,
-    doing: &'static str,
 }
 
 impl Fenced {
-    /// Begins, if the run that `tenure` belongs to is the active one.
+    /// Begins, if the run that `tenure` belongs to is the active one. None is activated before this
+    /// ends.
     pub(super) async fn begin(
-        store: &Sqlite,
+        tables: &Tables,
         tenure: &Tenure,
         doing: &'static str,
     ) -> Result<Self, Error> {
-        let mut tx = store.begin(doing).await?;
-        let (active, holder, dry): (i64, String, bool) = sqlx::query_as(
-            "SELECT active, holder, coalesce((SELECT dry_run FROM sync_runs \
-             WHERE run_number = active), 0) FROM sync_fence",
-        )
-        .fetch_one(&mut *tx)
-        .await
-        .map_err(|source| Error::of(doing, source))?;
+        let mut tx = tables.write(doing).await?;
+        let for_share = tx.words().for_share;
+        let (active, holder, dry): (i64, String, bool) = tx
+            .query(AssertSqlSafe(format!(
+                "SELECT active, holder, coalesce((SELECT dry_run FROM sync_runs \
+                 WHERE run_number = active), false) FROM sync_fence {for_share}"
+            )))
+            .one()
+            .await?;
         if active == tenure.number().0 && holder == tenure.holder().as_str() {
-            Ok(Self { tx, number: tenure.number(), dry, doing })
+            Ok(Self { tx, number: tenure.number(), dry })
         } else {
             Err(Error::Superseded { number: tenure.number(), active: RunNumber(active) })
         }
@@ -46,24 +47,29 @@ impl Fenced {
     /// Commits data. A dry run has counted it, and takes it back.
     pub(super) async fn commit_data(mut self) -> Result<(), Error> {
         if self.dry {
-            return self.tx.rollback().await.map_err(|source| Error::of(self.doing, source));
+            return self.tx.rollback().await;
         }
-        sqlx::query("UPDATE sync_runs SET committed = 1 WHERE run_number = ?1 AND committed = 0")
+        // Only the first of a run's transactions writes this row, so that the others do not wait
+        // for each other.
+        self.tx
+            .query(
+                "UPDATE sync_runs SET committed = true \
+                 WHERE run_number = $1 AND committed = false",
+            )
             .bind(self.number.0)
-            .execute(&mut *self.tx)
-            .await
-            .map_err(|source| Error::of(self.doing, source))?;
+            .execute()
+            .await?;
         self.commit_history().await
     }
 
     /// Commits what belongs to the history, also in a dry run.
     pub(super) async fn commit_history(self) -> Result<(), Error> {
-        self.tx.commit().await.map_err(|source| Error::of(self.doing, source))
+        self.tx.commit().await
     }
 }
 
 impl Deref for Fenced {
-    type Target = Transaction<'static, Db>;
+    type Target = Transaction;
 
     fn deref(&self) -> &Self::Target {
         &self.tx
