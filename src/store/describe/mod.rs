@@ -2,8 +2,11 @@
 //! PostgreSQL's comments are made of them. Pure.
 
 mod columns;
+mod questions;
 
 use columns::{ABOUT, COLUMNS};
+
+pub use questions::QUESTIONS;
 
 /// A public table, and what is in it.
 pub const TABLES: [(&str, &str); 13] = [
