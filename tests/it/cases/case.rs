@@ -9,8 +9,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use singletrack::api::{RepoName, RunType};
 use singletrack::github::{App, AppKey, Credentials};
-use singletrack::store::Sqlite;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use singletrack::lease::{RunNumber, Tenure};
+use singletrack::store::{
+    Completion, Database, IssueRow, NewRun, PageWrite, Reached, RepositoryRow, Row, Store,
+};
 
 use crate::support::APP_KEY;
 
@@ -105,53 +107,82 @@ impl Case {
 }
 
 impl Before {
-    /// Puts the rows and cursors that were there before into the store.
-    pub(super) async fn fill(&self, _store: &Sqlite, path: &Path) {
-        let options = SqliteConnectOptions::new().filename(path);
-        let pool = SqlitePoolOptions::new().connect_with(options).await.expect("the file");
+    /// Puts the rows and cursors that were there before into the store, as an earlier run over
+    /// `source` would have.
+    pub(super) async fn fill(&self, store: &Database, source: &str) {
+        let tenure = Tenure::without_cluster(RunNumber(1), "cases", "before");
+        store.activate(&tenure, &new_run("manual", "before")).await.expect("active");
+        let repository = RepositoryRow {
+            id: 1001,
+            owner: "acme".into(),
+            name: "widgets".into(),
+            full_name: "acme/widgets".into(),
+            tracked: true,
+            ..RepositoryRow::default()
+        };
         if !self.issues.is_empty() {
-            sqlx::query(
-                "INSERT INTO repositories (id, owner, name, full_name, tracked, stored_at, stored_by) \
-                 VALUES (1001, 'acme', 'widgets', 'acme/widgets', 1, '2026-01-01T00:00:00Z', 0)",
-            )
-            .execute(&pool)
-            .await
-            .expect("a repository");
+            store.put_repository(&tenure, &repository, None).await.expect("a repository");
         }
-        for issue in &self.issues {
-            let labels: Vec<&str> = issue["labels"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|label| label["name"].as_str().or(label.as_str()))
-                .collect();
-            sqlx::query(
-                "INSERT INTO issues (repository_id, number, id, title, body, state, status, \
-                 assignees, labels, github_labels, updated_at, stored_at, stored_by) \
-                 VALUES (1001, ?1, ?2, ?3, ?4, ?5, 'backlog', '[]', ?6, ?6, ?7, ?7, 0)",
-            )
-            .bind(issue["number"].as_i64())
-            .bind(issue["id"].as_i64())
-            .bind(issue["title"].as_str())
-            .bind(issue["body"].as_str())
-            .bind(issue["state"].as_str())
-            .bind(serde_json::to_string(&labels).expect("labels"))
-            .bind(issue["updated_at"].as_str())
-            .execute(&pool)
-            .await
-            .expect("an issue");
-        }
+        let rows = self.issues.iter().map(|issue| Row::Issue(Box::new(issue_row(issue))));
+        let page = |resource, rows, reached| PageWrite {
+            repository_id: Some(1001),
+            resource,
+            at: super::start(),
+            rows,
+            head: None,
+            set_aside: Vec::new(),
+            seen: None,
+            reached,
+        };
+        let write = page("issues.open", rows.collect(), Reached::Nothing);
+        store.put_page(&tenure, &write).await.expect("issues");
         for (resource, since) in &self.cursors {
-            sqlx::query(
-                "INSERT INTO sync_cursors (repository_id, resource, since) VALUES (1001, ?1, ?2)",
-            )
-            .bind(resource)
-            .bind(since.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
-            .execute(&pool)
-            .await
-            .expect("a cursor");
+            let (source, cursor) = (source.to_owned(), Some(*since));
+            let end = Completion { source, cursor, changed: true, horizon: None };
+            let resource = match resource.as_str() {
+                "issues.closed" => "issues.closed",
+                other => panic!("no case has a cursor of {other}"),
+            };
+            let write = page(resource, Vec::new(), Reached::End(end));
+            store.put_page(&tenure, &write).await.expect("a cursor");
         }
-        pool.close().await;
+    }
+}
+
+/// The row of one of GitHub's objects, as far as cases have it.
+fn issue_row(issue: &Value) -> IssueRow {
+    let labels = issue["labels"].as_array().into_iter().flatten();
+    let labels = labels.filter_map(|label| label["name"].as_str().or(label.as_str()));
+    let labels: Vec<String> = labels.map(str::to_owned).collect();
+    let text = |key: &str| issue[key].as_str().map(str::to_owned);
+    IssueRow {
+        repository_id: 1001,
+        number: issue["number"].as_i64().expect("a number"),
+        id: issue["id"].as_i64(),
+        title: text("title"),
+        body: text("body"),
+        state: text("state").expect("a state"),
+        status: "backlog".into(),
+        labels: labels.clone(),
+        github_labels: labels,
+        updated_at: issue["updated_at"].as_str().and_then(|at| at.parse().ok()),
+        ..IssueRow::default()
+    }
+}
+
+/// A run of a case.
+pub(super) fn new_run(run_type: &'static str, name: &str) -> NewRun {
+    NewRun {
+        run_type,
+        dry_run: false,
+        namespace: "cases".into(),
+        name: name.into(),
+        uid: name.into(),
+        attempt: 1,
+        takeover_reason: None,
+        started_at: super::start(),
+        coalesced: Vec::new(),
+        excluded_labels: Vec::new(),
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use singletrack::store::{RepositoryRecord, Sqlite};
+use singletrack::store::{Answer, Database, RepositoryRecord};
 use singletrack::sync::Conclusion;
 
 use super::case::Case;
+use crate::support::normal;
 
 /// What came of a case.
 pub(super) struct Seen {
@@ -16,7 +17,7 @@ pub(super) struct Seen {
     pub(super) minted: usize,
     pub(super) waited: i64,
     pub(super) cursor_moved: bool,
-    pub(super) store: Sqlite,
+    pub(super) store: Database,
 }
 
 /// What is not as expected, in sentences.
@@ -94,7 +95,10 @@ async fn check_row(
     key: &str,
     expected: &BTreeMap<String, Value>,
 ) -> Vec<String> {
-    let id = expected[key].to_string();
+    let id = match &expected[key] {
+        Value::String(text) => format!("'{text}'"),
+        other => other.to_string(),
+    };
     let Some(found) = row(seen, table, key, &id).await else {
         return vec![format!("{table} {id} is missing")];
     };
@@ -133,16 +137,16 @@ async fn check_row(
 
 /// The row with this key, each column as text.
 async fn row(seen: &Seen, table: &str, key: &str, id: &str) -> Option<BTreeMap<String, String>> {
-    let columns = seen.store.query(&format!("SELECT name FROM pragma_table_info('{table}')")).await;
-    let columns: Vec<String> = columns.expect("a table").1.into_iter().flatten().collect();
-    let shown: Vec<String> =
-        columns.iter().map(|column| format!("coalesce({column}, '<null>')")).collect();
-    let question = format!("SELECT {} FROM {table} WHERE {key} = {id}", shown.join(", "));
-    let (_, rows) = seen.store.query(&question).await.expect("an answer");
-    Some(columns.into_iter().zip(rows.into_iter().next()?).collect())
+    let question = format!("SELECT * FROM {table} WHERE {key} = {id}");
+    let Answer { columns, rows } = seen.store.ask(&question).await.expect("an answer");
+    let text = |value: &Value| match value {
+        Value::Null => "<null>".to_owned(),
+        value => normal(value),
+    };
+    Some(columns.into_iter().zip(rows.first()?.iter().map(text)).collect())
 }
 
 async fn count(seen: &Seen, table: &str) -> String {
-    let answer = seen.store.query(&format!("SELECT count(*) FROM {table}")).await;
-    answer.expect("an answer").1[0][0].clone()
+    let answer = seen.store.ask(&format!("SELECT count(*) FROM {table}")).await;
+    normal(&answer.expect("an answer").rows[0][0])
 }

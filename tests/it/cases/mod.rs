@@ -6,6 +6,7 @@ mod case;
 mod check;
 mod script;
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use singletrack::api::RepoPattern;
 use singletrack::github::{Access, BaseUrl, Network, Source};
 use singletrack::lease::{RunNumber, Tenure};
 use singletrack::process::clock::Clock;
-use singletrack::store::{NewRun, Retention, Sqlite, Store};
+use singletrack::store::{Database, Retention, Sqlite, Store};
 use singletrack::sync::{
     Broken, Conclusion, Parts, ReadLimits, Rules, RulesConfig, Run, Tracked, conclude, run,
 };
@@ -25,15 +26,37 @@ use case::Case;
 use check::Seen;
 use script::Script;
 
+use crate::support::database;
+
 #[tokio::test]
 async fn cases() {
+    all_pass("sqlite", async || {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Database::Sqlite(Sqlite::at(&folder.path().join("store.db")));
+        (store, Box::new(folder) as Box<dyn Any>)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn cases_on_postgres() {
+    all_pass("postgres", async || {
+        let database = database().await;
+        (Database::Postgres(database.store()), Box::new(database) as Box<dyn Any>)
+    })
+    .await;
+}
+
+/// Plays each case on a store of its own, which lives as long as what `make` gives beside it.
+async fn all_pass(what: &str, make: impl AsyncFn() -> (Database, Box<dyn Any>)) {
     let folder = std::env::var_os("SINGLETRACK_CASES").map(PathBuf::from);
     let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let cases = case::read(&folder.unwrap_or_else(default));
     assert!(!cases.is_empty(), "the folder holds no case");
     let (mut passed, mut failed) = (0, Vec::new());
     for case in cases {
-        match play(&case).await {
+        let (store, _place) = make().await;
+        match play(&case, &store).await {
             problems if problems.is_empty() => {
                 println!("passed {}", case.name);
                 passed += 1;
@@ -43,8 +66,9 @@ async fn cases() {
                 failed.push(case.name);
             }
         }
+        store.close().await;
     }
-    println!("cases: {passed} passed, {} failed", failed.len());
+    println!("cases on {what}: {passed} passed, {} failed", failed.len());
     assert!(failed.is_empty(), "{failed:?}");
 }
 
@@ -54,33 +78,27 @@ fn start() -> DateTime<Utc> {
 }
 
 /// Plays one case on an empty store, and gives what was not as expected.
-async fn play(case: &Case) -> Vec<String> {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn play(case: &Case, store: &Database) -> Vec<String> {
     let script = Script::start(case).await;
-    let path = folder.path().join("store.db");
-    let store = Sqlite::at(&path);
     store.prepare("cases").await.expect("a store");
-    case.before.fill(&store, &path).await;
+    case.before.fill(store, &script.base_url()).await;
     let clock = Clock::starting_at(start());
-    let cursor = since(&store, &script).await;
-    let (conclusion, records) = attempt(case, &script, &store, &clock).await;
+    let cursor = since(store, &script).await;
+    let (conclusion, records) = attempt(case, &script, store, &clock).await;
     let seen = Seen {
         conclusion,
         records,
         requests: script.requests(),
         minted: script.minted(),
         waited: (clock.now() - start()).num_seconds(),
-        cursor_moved: since(&store, &script).await != cursor,
-        store: Sqlite::read_only(&path),
+        cursor_moved: since(store, &script).await != cursor,
+        store: store.clone(),
     };
-    let problems = check::check(case, &seen).await;
-    seen.store.close().await;
-    store.close().await;
-    problems
+    check::check(case, &seen).await
 }
 
 /// The cursor of closed issues.
-async fn since(store: &Sqlite, script: &Script) -> Option<DateTime<Utc>> {
+async fn since(store: &Database, script: &Script) -> Option<DateTime<Utc>> {
     let cursor = store.cursor(1001, "issues.closed", &script.base_url()).await;
     cursor.expect("a cursor").since
 }
@@ -88,23 +106,12 @@ async fn since(store: &Sqlite, script: &Script) -> Option<DateTime<Utc>> {
 async fn attempt(
     case: &Case,
     script: &Script,
-    store: &Sqlite,
+    store: &Database,
     clock: &Clock,
 ) -> (Conclusion, Vec<singletrack::store::RepositoryRecord>) {
     let number = store.ticket(RunNumber(0)).await.expect("a ticket");
     let tenure = Tenure::without_cluster(number, "cases", "nonce");
-    let new = NewRun {
-        run_type: case.run_type.as_str(),
-        dry_run: false,
-        namespace: "cases".into(),
-        name: case.name.clone(),
-        uid: case.name.clone(),
-        attempt: 1,
-        takeover_reason: None,
-        started_at: clock.now(),
-        coalesced: Vec::new(),
-        excluded_labels: Vec::new(),
-    };
+    let new = case::new_run(case.run_type.as_str(), &case.name);
     store.activate(&tenure, &new).await.expect("active");
     let base = BaseUrl::parse(&script.base_url(), false).expect("a base URL");
     let include: Vec<_> = case.tracked().into_iter().map(RepoPattern::One).collect();

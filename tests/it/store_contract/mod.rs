@@ -141,8 +141,9 @@ impl Place for OnPostgres {
     }
 
     async fn stop_clock(&self, now: DateTime<Utc>) {
-        let now = format!("SELECT timestamptz '{}' AS now", now.to_rfc3339());
-        self.execute(&format!("CREATE OR REPLACE VIEW sync_clock AS {now}")).await;
+        let now = now.to_rfc3339();
+        let sql = format!("CREATE OR REPLACE VIEW sync_clock AS SELECT timestamptz '{now}' AS now");
+        self.execute(&sql).await;
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub(crate) use cluster::{Namespace, cluster, phase_of};
 pub(crate) use command::{Command, Said};
-pub(crate) use dump::{Dump, dump, rows};
+pub(crate) use dump::{Dump, dump, normal, rows};
 pub(crate) use operator::{Operator, Pod, TOKEN, history, operator};
 pub(crate) use postgres::{PgDatabase, Server, address, database, shared};
 pub(crate) use proxy::{Action, Proxy, Rule};
