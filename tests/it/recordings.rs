@@ -42,7 +42,7 @@ struct Exchange {
     kind: String,
 }
 
-fn folder() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
     let given = std::env::var_os("SINGLETRACK_RECORDINGS").map(PathBuf::from);
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let folder = given.unwrap_or_else(beside);
