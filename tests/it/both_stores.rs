@@ -160,7 +160,7 @@ fn change(github: &StandIn) {
         repository.close_issue(closed);
         let edited = open(repository);
         repository.edit_issue(edited, |issue| {
-            issue.title = "with a \u{0} and \u{1f980}, 'quotes' and \"others\"".to_owned();
+            issue.title = String::from("a \u{0}, \u{1f980}, 'quotes' and \"others\"");
             issue.body = Some("{\"looks\": \"like JSON\"}\r\n[1, 2]".to_owned());
         });
         let number = repository.next_number();

@@ -172,82 +172,92 @@ async fn recorded_issues_are_stored_without_one_set_aside() {
     both.close().await;
 }
 
-/// Each recorded object is what a repository of its own answers with: so none is hidden by another
-/// of the same number.
+/// The recorded objects, by what they are.
+struct Recorded(Vec<Object>);
+
+impl Recorded {
+    fn of(&self, model: &str) -> Vec<Value> {
+        let of_model = self.0.iter().filter(|object| object.model == model);
+        of_model.map(|object| serde_json::from_str(object.v.get()).expect("JSON")).collect()
+    }
+
+    fn ids(&self, model: &str) -> usize {
+        self.of(model).iter().map(|it| it["id"].to_string()).collect::<BTreeSet<_>>().len()
+    }
+
+    /// A stand-in in which each object is what a repository of its own answers with: so none is
+    /// hidden by another of the same number.
+    async fn served(&self) -> StandIn {
+        let commits = self.of("commit");
+        let mut world = World::empty();
+        world.token = Some(TOKEN.to_owned());
+        world.set_now(Some(start_of_time()));
+        world.quota.limit = 1_000_000;
+        for at in 0..commits.len() {
+            world.add_repository(&format!("acme/recorded-{at}"));
+        }
+        let github = StandIn::start(world).await;
+        let answer = |matcher: Matcher, body: Value| {
+            github.inject(matcher, 0, None, Fault::json(StatusCode::OK, &body));
+        };
+        let in_repository =
+            |at: usize, path: &str| Matcher::get(&format!("/repos/acme/recorded-{at}/{path}"));
+        for (model, path, key) in [
+            ("commit", "commits", None),
+            ("workflow", "actions/workflows", Some("workflows")),
+            ("run", "actions/runs", Some("workflow_runs")),
+            ("release", "releases", None),
+            ("pull", "pulls", None),
+        ] {
+            for (at, object) in self.of(model).into_iter().enumerate() {
+                let list = json!([object]);
+                let body = key.map_or(list.clone(), |key| json!({"total_count": 1, key: list}));
+                answer(in_repository(at, path), body);
+            }
+        }
+        let jobs = self.of("job");
+        for (at, run) in self.of("run").iter().enumerate() {
+            let some: Vec<&Value> = jobs.get(at).into_iter().collect();
+            let of_run = in_repository(at, &format!("actions/runs/{}/jobs", run["id"]));
+            answer(of_run, json!({"total_count": some.len(), "jobs": some}));
+        }
+        let packages = Matcher::get("/orgs/acme/packages").with("package_type", "npm");
+        answer(packages, json!(self.of("package")));
+        answer(Matcher::any().path_contains("/versions"), json!(self.of("packagever")));
+        github
+    }
+}
+
 #[tokio::test]
 async fn recorded_automation_is_stored_without_one_set_aside() {
     let Some(recordings) = folder() else { return };
-    let objects: Vec<Object> = lines(recordings.join("github-objects.jsonl.gz"));
-    let of = |model: &str| -> Vec<Value> {
-        let of_model = objects.iter().filter(|object| object.model == model);
-        of_model.map(|object| serde_json::from_str(object.v.get()).expect("JSON")).collect()
-    };
-    let commits = of("commit");
-    let (now, mut world) = (start_of_time(), World::empty());
-    world.token = Some(TOKEN.to_owned());
-    world.set_now(Some(now));
-    world.quota.limit = 1_000_000;
-    for at in 0..commits.len() {
-        world.add_repository(&format!("acme/recorded-{at}"));
-    }
-    let github = StandIn::start(world).await;
-    let answer = |path: String, body: Value| {
-        github.inject(Matcher::get(&path), 0, None, Fault::json(StatusCode::OK, &body));
-    };
-    let in_repository = |at: usize, path: &str| format!("/repos/acme/recorded-{at}/{path}");
-    for (at, commit) in commits.iter().enumerate() {
-        answer(in_repository(at, "commits"), json!([commit]));
-    }
-    for (model, path, key) in [
-        ("workflow", "actions/workflows", Some("workflows")),
-        ("run", "actions/runs", Some("workflow_runs")),
-        ("release", "releases", None),
-        ("pull", "pulls", None),
-    ] {
-        for (at, object) in of(model).into_iter().enumerate() {
-            let list = json!([object]);
-            let body = key.map_or(list.clone(), |key| json!({"total_count": 1, key: list}));
-            answer(in_repository(at, path), body);
-        }
-    }
-    let jobs = of("job");
-    for (at, run) in of("run").iter().enumerate() {
-        let some: Vec<&Value> = jobs.get(at).into_iter().collect();
-        let path = in_repository(at, &format!("actions/runs/{}/jobs", run["id"]));
-        answer(path, json!({"total_count": some.len(), "jobs": some}));
-    }
-    let packages = Matcher::get("/orgs/acme/packages").with("package_type", "npm");
-    github.inject(packages, 0, None, Fault::json(StatusCode::OK, &json!(of("package"))));
-    let versions = Matcher::any().path_contains("/versions");
-    github.inject(versions, 0, None, Fault::json(StatusCode::OK, &json!(of("packagever"))));
-
+    let recorded = Recorded(lines(recordings.join("github-objects.jsonl.gz")));
+    let github = recorded.served().await;
     let both = Both::new().await;
     let run = async |what, at: std::ops::Range<usize>, parallel| {
         let names: Vec<_> = at.map(|at| format!("acme/recorded-{at}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let attempt = || {
-            let (parts, clock) = (Parts::of(RunType::Automation, false), Clock::starting_at(now));
-            Attempt { parts, parallel, clock, ..Attempt::over(&github) }.tracking(&names)
+            let parts = Parts::of(RunType::Automation, false);
+            let clock = Clock::starting_at(start_of_time());
+            Attempt { clock, parts, parallel, ..Attempt::over(&github) }.tracking(&names)
         };
         both.run(what, attempt).await
     };
     // What was recorded twice is stored as it was recorded last, so one after the other.
-    let all_kinds = of("run").len().max(of("pull").len());
+    let all_kinds = recorded.of("run").len().max(recorded.of("pull").len());
+    let commits = recorded.of("commit").len();
     run("all kinds", 0..all_kinds, 1).await;
-    let held = run("the other commits", all_kinds..commits.len(), 8).await;
+    let held = run("the other commits", all_kinds..commits, 8).await;
     assert_eq!(held["sync_quarantine"], [[""; 0]; 0]);
-    let distinct = |model: &str| {
-        let all = of(model);
-        all.iter().map(|it| it["id"].to_string()).collect::<BTreeSet<_>>().len()
-    };
     for (table, stored) in [
-        ("workflows", distinct("workflow")),
-        ("workflow_runs", distinct("run")),
-        ("workflow_jobs", distinct("job")),
-        ("releases", distinct("release")),
-        ("pull_requests", of("pull").len()),
-        ("packages", distinct("package")),
-        ("commits", commits.len()),
+        ("workflows", recorded.ids("workflow")),
+        ("workflow_runs", recorded.ids("run")),
+        ("workflow_jobs", recorded.ids("job")),
+        ("releases", recorded.ids("release")),
+        ("pull_requests", recorded.of("pull").len()),
+        ("packages", recorded.ids("package")),
+        ("commits", commits),
     ] {
         assert_eq!(held[table].len(), stored, "{table}");
         println!("recorded {table} stored: {stored}, set aside: 0, in both databases");

@@ -56,7 +56,7 @@ async fn all_pass(what: &str, make: impl AsyncFn() -> (Database, Box<dyn Any>)) 
     let (mut passed, mut failed) = (0, Vec::new());
     for case in cases {
         let (store, _place) = make().await;
-        match play(&case, &store).await {
+        match Box::pin(play(&case, &store)).await {
             problems if problems.is_empty() => {
                 println!("passed {}", case.name);
                 passed += 1;
