@@ -31,6 +31,7 @@ mod readme;
 mod recordings;
 mod referee;
 mod referee_automation;
+mod referee_automation_sync;
 mod requests;
 mod schema;
 mod secrets;
