@@ -43,12 +43,15 @@ pub(crate) async fn start(repositories: usize, issues: usize, cursor_links: bool
     StandIn::start(world).await
 }
 
+/// Whether the table holds copies, and not what the operator tells of itself.
+pub(crate) fn is_data(table: &str) -> bool {
+    !table.starts_with("sync_") && table != "schema_info"
+}
+
 /// Every row of the data tables.
 pub(crate) async fn data(store: &Sqlite) -> Vec<Vec<Vec<String>>> {
     let mut tables = Vec::new();
-    let tables_of_data = TABLES.iter().map(|(name, _)| name);
-    for table in tables_of_data.filter(|name| !name.starts_with("sync_") && **name != "schema_info")
-    {
+    for (table, _) in TABLES.iter().filter(|(name, _)| is_data(name)) {
         tables.push(store.query(&format!("SELECT * FROM {table}")).await.unwrap().1);
     }
     tables
