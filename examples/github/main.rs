@@ -55,7 +55,7 @@ struct Args {
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
 
-    /// A folder with github-objects.jsonl.gz, whose issues become the repository recorded/objects.
+    /// A folder with github-objects.jsonl.gz, whose objects become the repository recorded/objects.
     #[arg(long, value_name = "FOLDER")]
     recordings: Option<PathBuf>,
 
@@ -96,6 +96,7 @@ async fn start(args: Args) -> io::Result<StandIn> {
     let mut world = World::generate_with(args.seed, args.repositories, args.issues, sizes);
     if let Some(folder) = args.recordings {
         world.load_recordings(&folder)?;
+        world.load_recorded_automation(&folder)?;
     }
     world.token = args.token;
     world.latency = (args.latency_ms > 0).then(|| Duration::from_millis(args.latency_ms));

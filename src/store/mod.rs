@@ -36,7 +36,7 @@ pub use automation_row::{
     WorkflowRow, WorkflowRunRow, key_of_id, key_of_job,
 };
 pub use database::Database;
-pub use describe::{PRIVATE, PRIVATE_VIEWS, TABLES, VIEWS, columns, comments};
+pub use describe::{PRIVATE, PRIVATE_VIEWS, QUESTIONS, TABLES, VIEWS, columns, comments};
 pub use error::Error;
 pub use error::chain;
 pub use page::{

@@ -72,7 +72,8 @@ async fn compared(store: &Database) -> Dump {
 
 const REPOSITORY: &str = "acme/widgets-0";
 
-fn start_of_time() -> DateTime<Utc> {
+/// A time at which GitHub and the operator stand still.
+pub(crate) fn start_of_time() -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_225_600, 0).unwrap()
 }
 

@@ -213,7 +213,7 @@ async fn a_dry_run_says_exactly_what_the_next_run_then_does() {
     let (github, store) = (start(2, 150, false).await, store(folder.path()).await);
     let dry = || Attempt { dry: true, ..Attempt::over(&github) };
     let said = dry().run(&store).await.conclusion.result;
-    assert_eq!(data(&store).await, [[[""; 0]; 0], [[""; 0]; 0], [[""; 0]; 0]]);
+    assert!(data(&store).await.iter().all(Vec::is_empty));
     let done = sync(&github, &store).await.result;
     assert_eq!((said.created, said.updated), (done.created, 0));
 

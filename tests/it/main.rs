@@ -32,6 +32,7 @@ mod recordings;
 mod referee;
 mod referee_automation;
 mod requests;
+mod schema;
 mod secrets;
 mod store_contract;
 mod sync;

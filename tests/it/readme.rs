@@ -8,7 +8,7 @@ use serde_json::Value;
 use singletrack::api::{Reason, crd};
 use singletrack::cli::{Cli, Exit};
 use singletrack::report::EVENTS;
-use singletrack::store::{PRIVATE, PRIVATE_VIEWS, Sqlite, Store, TABLES, VIEWS};
+use singletrack::store::{PRIVATE, PRIVATE_VIEWS, QUESTIONS, Sqlite, Store, TABLES, VIEWS};
 
 /// Checks that the section of this name says `expected`. If not, writes it, and fails so that you
 /// commit it.
@@ -143,6 +143,19 @@ async fn the_tables_and_views() {
     let rows = VIEWS.into_iter().chain(TABLES);
     let rows = rows.map(|(name, what)| vec![code(name), what.to_owned()]);
     ensure_section("tables", &table(&["view or table", "what is in it"], rows));
+}
+
+#[test]
+fn the_questions() {
+    let views = VIEWS.map(|(name, _)| name);
+    let asked = |view: &&str| QUESTIONS.iter().any(|(name, ..)| name == view);
+    let unasked: Vec<&str> = views.into_iter().filter(|view| !asked(view)).collect();
+    assert_eq!(unasked, ["issue_labels"], "it stands beside open_issues");
+    let told = |(view, question, sql): (&str, &str, &str)| {
+        format!("{question} `{view}`\n\n```sql\n{sql}\n```\n\n")
+    };
+    let text: String = QUESTIONS.into_iter().map(told).collect();
+    ensure_section("questions", &format!("{}\n", text.trim_end()));
 }
 
 #[test]

@@ -3,26 +3,28 @@
 //! In `../shared/data`, or in the folder of `SINGLETRACK_RECORDINGS`; they are not part of the
 //! project, so the tests say so and pass where they are absent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
 use flate2::read::GzDecoder;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use singletrack::api::RunType;
 use singletrack::github::model::{
     Commit, Installation, InstallationToken, Issue, Job, Package, PackageVersion, PullRequest,
     RateLimit, Release, Repository, Workflow, WorkflowRun,
 };
 use singletrack::github::{Head, Kind, classify, decode_one, limit_wait, next};
 use singletrack::process::clock::Clock;
+use singletrack::sync::Parts;
 
-use crate::stand_in::{RECORDED, StandIn, World};
-use crate::support::TOKEN;
-use crate::sync::{store, sync};
+use crate::both_stores::{Both, start_of_time};
+use crate::stand_in::{Fault, Matcher, RECORDED, StandIn, World};
+use crate::support::{Attempt, TOKEN};
 
 #[derive(Deserialize)]
 struct Object {
@@ -40,7 +42,7 @@ struct Exchange {
     kind: String,
 }
 
-fn folder() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
     let given = std::env::var_os("SINGLETRACK_RECORDINGS").map(PathBuf::from);
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let folder = given.unwrap_or_else(beside);
@@ -154,18 +156,136 @@ fn is_followed(head: &Head) -> bool {
 #[tokio::test]
 async fn recorded_issues_are_stored_without_one_set_aside() {
     let Some(recordings) = folder() else { return };
-    let mut world = World::empty();
+    let (now, mut world) = (start_of_time(), World::empty());
     world.token = Some(TOKEN.to_owned());
+    world.set_now(Some(now));
+    world.quota.limit = 1_000_000;
     let objects = world.load_recordings(&recordings).expect("the recordings can be read");
     let github = StandIn::start(world).await;
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path()).await;
-    let run = sync(&github, &store).await;
-    assert_eq!(run.result.quarantined, 0, "{}", run.message);
-    assert_eq!(run.result.failed, 0, "{}", run.message);
-    let all = "SELECT (SELECT count(*) FROM issues) + (SELECT count(*) FROM pull_requests)";
-    let rows = store.query(all).await.unwrap().1[0][0].clone();
-    assert_eq!(rows, objects.to_string(), "of {RECORDED}");
-    println!("recorded issues stored: {rows}, set aside: 0");
-    store.close().await;
+    let both = Both::new().await;
+    let attempt = || Attempt { clock: Clock::starting_at(now), ..Attempt::over(&github) };
+    let held = both.run("the recordings", attempt).await;
+    assert_eq!(held["sync_quarantine"], [[""; 0]; 0]);
+    let stored = held["issues"].len() + held["pull_requests"].len();
+    assert_eq!(stored, objects, "of {RECORDED}");
+    println!("recorded issues stored: {stored}, set aside: 0, in both databases");
+    both.close().await;
+}
+
+/// Each recorded object is what a repository of its own answers with: so none is hidden by another
+/// of the same number.
+#[tokio::test]
+async fn recorded_automation_is_stored_without_one_set_aside() {
+    let Some(recordings) = folder() else { return };
+    let objects: Vec<Object> = lines(recordings.join("github-objects.jsonl.gz"));
+    let of = |model: &str| -> Vec<Value> {
+        let of_model = objects.iter().filter(|object| object.model == model);
+        of_model.map(|object| serde_json::from_str(object.v.get()).expect("JSON")).collect()
+    };
+    let commits = of("commit");
+    let (now, mut world) = (start_of_time(), World::empty());
+    world.token = Some(TOKEN.to_owned());
+    world.set_now(Some(now));
+    world.quota.limit = 1_000_000;
+    for at in 0..commits.len() {
+        world.add_repository(&format!("acme/recorded-{at}"));
+    }
+    let github = StandIn::start(world).await;
+    let answer = |path: String, body: Value| {
+        github.inject(Matcher::get(&path), 0, None, Fault::json(StatusCode::OK, &body));
+    };
+    let in_repository = |at: usize, path: &str| format!("/repos/acme/recorded-{at}/{path}");
+    for (at, commit) in commits.iter().enumerate() {
+        answer(in_repository(at, "commits"), json!([commit]));
+    }
+    for (model, path, key) in [
+        ("workflow", "actions/workflows", Some("workflows")),
+        ("run", "actions/runs", Some("workflow_runs")),
+        ("release", "releases", None),
+        ("pull", "pulls", None),
+    ] {
+        for (at, object) in of(model).into_iter().enumerate() {
+            let list = json!([object]);
+            let body = key.map_or(list.clone(), |key| json!({"total_count": 1, key: list}));
+            answer(in_repository(at, path), body);
+        }
+    }
+    let jobs = of("job");
+    for (at, run) in of("run").iter().enumerate() {
+        let some: Vec<&Value> = jobs.get(at).into_iter().collect();
+        let path = in_repository(at, &format!("actions/runs/{}/jobs", run["id"]));
+        answer(path, json!({"total_count": some.len(), "jobs": some}));
+    }
+    let packages = Matcher::get("/orgs/acme/packages").with("package_type", "npm");
+    github.inject(packages, 0, None, Fault::json(StatusCode::OK, &json!(of("package"))));
+    let versions = Matcher::any().path_contains("/versions");
+    github.inject(versions, 0, None, Fault::json(StatusCode::OK, &json!(of("packagever"))));
+
+    let both = Both::new().await;
+    let run = async |what, at: std::ops::Range<usize>, parallel| {
+        let names: Vec<_> = at.map(|at| format!("acme/recorded-{at}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let attempt = || {
+            let (parts, clock) = (Parts::of(RunType::Automation, false), Clock::starting_at(now));
+            Attempt { parts, parallel, clock, ..Attempt::over(&github) }.tracking(&names)
+        };
+        both.run(what, attempt).await
+    };
+    // What was recorded twice is stored as it was recorded last, so one after the other.
+    let all_kinds = of("run").len().max(of("pull").len());
+    run("all kinds", 0..all_kinds, 1).await;
+    let held = run("the other commits", all_kinds..commits.len(), 8).await;
+    assert_eq!(held["sync_quarantine"], [[""; 0]; 0]);
+    let distinct = |model: &str| {
+        let all = of(model);
+        all.iter().map(|it| it["id"].to_string()).collect::<BTreeSet<_>>().len()
+    };
+    for (table, stored) in [
+        ("workflows", distinct("workflow")),
+        ("workflow_runs", distinct("run")),
+        ("workflow_jobs", distinct("job")),
+        ("releases", distinct("release")),
+        ("pull_requests", of("pull").len()),
+        ("packages", distinct("package")),
+        ("commits", commits.len()),
+    ] {
+        assert_eq!(held[table].len(), stored, "{table}");
+        println!("recorded {table} stored: {stored}, set aside: 0, in both databases");
+    }
+    both.close().await;
+}
+
+#[tokio::test]
+async fn recorded_repositories_are_stored_under_their_ids() {
+    let Some(recordings) = folder() else { return };
+    let objects: Vec<Object> = lines(recordings.join("github-objects.jsonl.gz"));
+    let recorded = objects.iter().filter(|object| object.model == "repo");
+    let recorded: BTreeMap<i64, Value> = recorded
+        .map(|object| serde_json::from_str::<Value>(object.v.get()).expect("JSON"))
+        .map(|repository| (repository["id"].as_i64().expect("an id"), repository))
+        .collect();
+    let (now, mut world) = (start_of_time(), World::empty());
+    world.token = Some(TOKEN.to_owned());
+    world.set_now(Some(now));
+    world.quota.limit = 1_000_000;
+    let github = StandIn::start(world).await;
+    let mut names = Vec::new();
+    for (id, repository) in &recorded {
+        // Under a name of its own, as some were recorded under the same.
+        let name = format!("recorded/of-{id}");
+        let path = format!("/repos/{name}");
+        github.inject(Matcher::get(&path), 0, None, Fault::json(StatusCode::OK, repository));
+        names.push(name);
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let both = Both::new().await;
+    let attempt = || {
+        let parts = Parts::of(RunType::Automation, false);
+        let attempt = Attempt { parts, clock: Clock::starting_at(now), ..Attempt::over(&github) };
+        attempt.tracking(&names)
+    };
+    let held = both.run("the recordings", attempt).await;
+    assert_eq!(held["repositories"].len(), recorded.len());
+    println!("recorded repositories stored: {}, in both databases", recorded.len());
+    both.close().await;
 }

@@ -47,7 +47,8 @@ pub(crate) async fn start(repositories: usize, issues: usize, cursor_links: bool
 pub(crate) async fn data(store: &Sqlite) -> Vec<Vec<Vec<String>>> {
     let mut tables = Vec::new();
     let tables_of_data = TABLES.iter().map(|(name, _)| name);
-    for table in tables_of_data.filter(|name| !name.starts_with("sync_")) {
+    for table in tables_of_data.filter(|name| !name.starts_with("sync_") && **name != "schema_info")
+    {
         tables.push(store.query(&format!("SELECT * FROM {table}")).await.unwrap().1);
     }
     tables

@@ -96,12 +96,13 @@ impl Matcher {
 
 impl Path {
     fn fits(&self, path: &str) -> bool {
-        let path = path.to_ascii_lowercase();
         match self {
             Self::Any => true,
-            Self::Is(whole) => path == *whole,
-            Self::StartsWith(start) => path.starts_with(start),
-            Self::Contains(part) => path.contains(part),
+            Self::Is(whole) => path.eq_ignore_ascii_case(whole),
+            Self::StartsWith(start) => {
+                path.get(..start.len()).is_some_and(|path| path.eq_ignore_ascii_case(start))
+            }
+            Self::Contains(part) => path.to_ascii_lowercase().contains(part),
         }
     }
 }

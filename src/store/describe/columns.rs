@@ -293,7 +293,7 @@ pub(super) const ABOUT: [(&str, &str); 186] = [
     ("pages", "how many pages were read"),
     ("complete", "whether every list was read to its end"),
     ("truncated", "whether a limit has cut off the older part of a list"),
-    ("resource", "the list: issues.open, issues.closed, workflow_runs and so on"),
+    ("resource", "the list: issues.open, issues.closed, pulls, runs and so on"),
     ("item_key", "what the item is called in its list"),
     ("raw", "the item as GitHub has told it"),
     ("first_seen_at", "when it was first set aside"),

@@ -2,8 +2,11 @@
 //! PostgreSQL's comments are made of them. Pure.
 
 mod columns;
+mod questions;
 
 use columns::{ABOUT, COLUMNS};
+
+pub use questions::QUESTIONS;
 
 /// A public table, and what is in it.
 pub const TABLES: [(&str, &str); 13] = [
@@ -19,7 +22,7 @@ pub const TABLES: [(&str, &str); 13] = [
     ("sync_runs", "the run history, under the run number"),
     ("sync_run_repositories", "what came of each repository in each run"),
     ("sync_quarantine", "items that could not be decoded or stored, with their raw JSON"),
-    ("schema_info", "the version of the tables, and the oldest operators that may use them"),
+    ("schema_info", "the version of the tables, and which versions of the operator may use them"),
 ];
 
 /// Tables that are the operator's own: they change without notice.

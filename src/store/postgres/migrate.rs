@@ -6,9 +6,9 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::connections::READ_COMMITTED;
-use super::{Connections, roles};
-use crate::store::Error;
+use super::{Connections, newest_version, roles};
 use crate::store::error::code;
+use crate::store::{Error, comments};
 
 pub(super) static MIGRATIONS: Migrator = {
     let mut migrator = sqlx::migrate!("src/store/postgres/migrations");
@@ -50,10 +50,25 @@ impl Connections {
             MigrateError::Execute(source) => failed(source),
             source => Error::Migrate { source },
         })?;
+        describe(&mut tx).await.map_err(failed)?;
         roles::let_read(&mut tx, self.address(), DOING).await?;
         sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *tx).await.map_err(failed)?;
         tx.commit().await.map_err(failed)
     }
+}
+
+/// Tells the database what its tables, views and columns are for. What a newer operator has told
+/// stays.
+async fn describe(connection: &mut PgConnection) -> sqlx::Result<()> {
+    let (version,): (i64,) = sqlx::query_as("SELECT max(version) FROM _sqlx_migrations")
+        .persistent(false)
+        .fetch_one(&mut *connection)
+        .await?;
+    if version <= newest_version() {
+        let sql = comments().join("; ");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// Creates the schema, or waits for others that bring its tables up to date.

@@ -3,6 +3,7 @@
 mod automation;
 mod life;
 mod pages;
+mod questions;
 mod runs;
 mod schema;
 mod upkeep;
@@ -216,6 +217,7 @@ on_each_database! {
     automation::both_sources_of_a_pull_request_agree
     automation::a_list_that_is_cut_off_says_since_when_it_is_complete
     automation::an_owners_list_belongs_to_no_repository
+    questions::recorded_data_answers_what_people_ask
     views::issues_have_ages_and_open_work_leaves_out_what_is_excluded
     views::pull_requests_have_the_time_to_merge
     views::flaky_runs_are_told_from_those_that_failed

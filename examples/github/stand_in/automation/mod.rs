@@ -8,6 +8,7 @@ mod commits;
 mod fill;
 mod packages;
 mod pulls;
+mod recorded;
 mod releases;
 mod run_list;
 mod shapes;

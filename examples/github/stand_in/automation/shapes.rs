@@ -124,7 +124,7 @@ fn head_commit(run: &Run) -> Value {
 /// A job of a run.
 pub(super) fn job(job: &Job, run: &Run, full_name: &str, base: &str) -> Value {
     let repository = format!("{base}/repos/{full_name}");
-    json!({
+    let object = json!({
         "id": job.id,
         "run_id": run.id,
         "run_url": format!("{repository}/actions/runs/{}", run.id),
@@ -155,7 +155,8 @@ pub(super) fn job(job: &Job, run: &Run, full_name: &str, base: &str) -> Value {
         "url": format!("{repository}/actions/jobs/{}", job.id),
         "html_url": format!("{HTML}/{full_name}/actions/runs/{}/job/{}", run.id, job.id),
         "check_run_url": format!("{repository}/check-runs/{}", job.id),
-    })
+    });
+    patched(object, &job.patch)
 }
 
 /// A release.

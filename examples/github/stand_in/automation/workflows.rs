@@ -85,6 +85,8 @@ pub struct Job {
     pub started_at: DateTime<Utc>,
     /// When it was over.
     pub completed_at: Option<DateTime<Utc>>,
+    /// Fields that replace whatever the answer would say.
+    pub patch: Map<String, Value>,
 }
 
 impl Run {
@@ -191,6 +193,7 @@ impl Repository {
             created_at: now,
             started_at: now,
             completed_at: None,
+            patch: Map::new(),
         });
         run.updated_at = now;
         id
