@@ -26,7 +26,7 @@ pub enum Error {
     #[error("the database cannot be used ({doing})")]
     Unavailable { doing: &'static str, source: sqlx::Error },
 
-    #[error("the database {at} cannot be reached: {advice}")]
+    #[error("the database {at} cannot be used: {advice}")]
     NotReached { at: String, advice: &'static str, source: sqlx::Error },
 
     #[error(

@@ -103,10 +103,15 @@ impl Connections {
              SET LOCAL statement_timeout = '{statement_within}'{more}"
         );
         let begun = self.pool.begin_with(AssertSqlSafe(sql)).await;
-        begun.map_err(|source| match advice(&source) {
+        begun.map_err(|source| self.failed(doing, source))
+    }
+
+    /// The error of a connection that was not made, or of a role that may not do what it must.
+    pub(super) fn failed(&self, doing: &'static str, source: sqlx::Error) -> Error {
+        match advice(&source) {
             Some(advice) => Error::NotReached { at: self.shown.to_string(), advice, source },
             None => Error::of(doing, source),
-        })
+        }
     }
 
     /// A password or a URL that has changed counts for all connections that are made from now on.
@@ -142,7 +147,7 @@ fn shown(options: &PgConnectOptions) -> String {
     }
 }
 
-/// What to do when no connection was made.
+/// What to do when no connection was made, or the role is refused.
 fn advice(error: &sqlx::Error) -> Option<&'static str> {
     match error {
         sqlx::Error::PoolTimedOut => Some(
@@ -162,6 +167,10 @@ fn advice(error: &sqlx::Error) -> Option<&'static str> {
                  the URL, or let it in (pg_hba.conf)",
             ),
             "3D000" => Some("there is no such database: create it with CREATE DATABASE"),
+            "42501" | "3F000" => Some(
+                "its role may not do that: it must own the schema (CREATE SCHEMA … AUTHORIZATION \
+                 …), or be allowed to create it (GRANT CREATE ON DATABASE)",
+            ),
             "53300" => Some("the server has no connections left: raise max_connections"),
             code if code.starts_with("57P0") => Some("the server is starting or stopping"),
             _ => None,

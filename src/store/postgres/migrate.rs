@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::connections::READ_COMMITTED;
@@ -39,14 +39,17 @@ impl Connections {
     }
 
     async fn migrate_once(&self) -> Result<(), Error> {
-        let failed = |source| Error::of(DOING, source);
+        let failed = |source| self.failed(DOING, source);
         // The migrator prepares statements under names that another client of a pooler may have
         // left behind on the same connection.
         let mut tx = self.begin(DOING, READ_COMMITTED, "10min", "; DEALLOCATE ALL").await?;
         let schema = &self.address().schema;
         lock(&mut tx, schema).await.map_err(failed)?;
         let migrated = MIGRATIONS.run_direct(None, &mut *tx, false).await;
-        migrated.map_err(|source| Error::Migrate { source })?;
+        migrated.map_err(|source| match source {
+            MigrateError::Execute(source) => failed(source),
+            source => Error::Migrate { source },
+        })?;
         describe(&mut tx).await.map_err(failed)?;
         roles::let_read(&mut tx, self.address(), DOING).await?;
         sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *tx).await.map_err(failed)?;
@@ -91,10 +94,9 @@ async fn lock(connection: &mut PgConnection, schema: &str) -> sqlx::Result<()> {
 
 /// Whether another one has created the same thing since this one has looked.
 fn was_first_done_by_another(error: &Error) -> bool {
-    use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
     let source = match error {
         Error::Unavailable { source, .. } | Error::Refused { source, .. } => source,
-        Error::Migrate { source: Execute(source) | ExecuteMigration(source, _) } => source,
+        Error::Migrate { source: MigrateError::ExecuteMigration(source, _) } => source,
         _ => return false,
     };
     // Unique violations of the catalog, and tables and schemas that exist already.

@@ -53,6 +53,27 @@ async fn readers_see_what_is_public_and_a_role_that_is_missing_is_named() {
 }
 
 #[tokio::test]
+async fn a_role_needs_its_schema_or_the_right_to_create_it() {
+    let database = database().await;
+    let role = format!("owner{}", database.url().path().trim_start_matches("/singletrack"));
+    database.execute(&format!("CREATE ROLE {role} LOGIN PASSWORD 'owns'")).await;
+    let mut url = database.url().clone();
+    url.set_username(&role).unwrap();
+    url.set_password(Some("owns")).unwrap();
+    let store = Postgres::at(Address { schema: "tracks".into(), ..address(&url) }).unwrap();
+    not_reached(store.prepare(OWNER).await, "CREATE SCHEMA");
+    database.execute("CREATE SCHEMA tracks").await;
+    not_reached(store.prepare(OWNER).await, "CREATE SCHEMA");
+    database.execute(&format!("ALTER SCHEMA tracks OWNER TO {role}")).await;
+    store.prepare(OWNER).await.unwrap();
+    let tables = "SELECT DISTINCT table_schema FROM information_schema.tables \
+                  WHERE table_name LIKE 'sync%'";
+    assert_eq!(rows(&Database::Postgres(store.clone()), tables).await, [["tracks"]]);
+    store.close().await;
+    database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+}
+
+#[tokio::test]
 async fn a_password_that_was_changed_counts_without_a_restart() {
     let database = database().await;
     let role = format!("writer{}", database.url().path().trim_start_matches("/singletrack"));
