@@ -1,4 +1,4 @@
-//! Singletrack copies GitHub issues into a database, one run at a time.
+//! Singletrack copies GitHub issues and automation data into a database, one run at a time.
 //!
 //! ```text
 //!  kubectl, CronJob, CLI

@@ -32,7 +32,10 @@ pub enum Error {
     )]
     NotInstalled { at: String },
 
-    #[error("the token may not read {what}: {message}; give it read access to issues and metadata")]
+    #[error(
+        "the token may not read {what}: {message}; give it read access to issues and metadata, and \
+         for automation data to actions, contents and pull requests"
+    )]
     Forbidden { what: String, message: String },
 
     #[error("{what} is not there, or the token may not see it (404)")]

@@ -5,8 +5,12 @@
 //! - One repository's failure is that repository's: the others go on, and rows already committed
 //!   stay.
 //! - A cursor moves only after a complete pass, in the transaction of the pass's last rows.
-//! - A pass that was cut short goes on where it stopped, if that is not long ago.
-//! - An issue is removed only on proof, or when few enough have vanished to be believed.
+//! - A pass that was cut short goes on where it stopped, if that is not long ago. Later it begins
+//!   anew, and does not take what the cut one has stored for all that there is.
+//! - What a limit cuts off is said, by the list's horizon: since when it is complete.
+//! - A run of a workflow is stored together with its jobs.
+//! - An issue is removed only on proof, or when few enough have vanished to be believed. Workflows,
+//!   releases and packages are marked as removed when they are not in a list that was read whole.
 //! - A page in hand while the next is being read is all that is held of a list, however long it is;
 //!   of the issues themselves only the numbers.
 //!

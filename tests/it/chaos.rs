@@ -33,7 +33,7 @@ type Row = Vec<(String, String)>;
 type Rows = BTreeMap<(&'static str, String, String), Row>;
 
 /// Long enough apart that no wait of one run reaches into the next.
-fn time(step: i64) -> DateTime<Utc> {
+pub(crate) fn time(step: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::days(step * 400)
 }
 
@@ -192,7 +192,7 @@ async fn live(seed: u64, calm: &[Rows]) -> Result<u32, String> {
 }
 
 /// All seeds, or those of the variable: one, or a range such as `60..300`.
-fn seeds() -> Range<u64> {
+pub(crate) fn seeds() -> Range<u64> {
     let Some(given) = std::env::var_os("SEED") else { return 0..SEEDS };
     let given = given.to_str().unwrap();
     match given.split_once("..") {

@@ -140,7 +140,9 @@ async fn a_paused_holder_that_wakes_up_after_a_takeover_writes_nothing() {
     gate.open();
     assert_eq!(phase_of(&space.finished("late").await), Phase::Succeeded);
     let runs = second.history().await;
-    assert_eq!(runs[1].takeover_reason.as_deref(), Some("Silent"));
+    // Which of the two is seen first depends on when the second one has first looked.
+    let why = runs[1].takeover_reason.as_deref();
+    assert!(matches!(why, Some("Silent" | "LongDead")), "{why:?}");
     let before = dump(folder.path()).await;
 
     sleeper.go_on();

@@ -12,6 +12,7 @@ mod automation;
 mod both_stores;
 mod cases;
 mod chaos;
+mod chaos_automation;
 mod coalesce;
 mod commands;
 mod crds;

@@ -13,7 +13,7 @@ use super::time;
 pub struct Workflow {
     pub id: i64,
     pub name: Option<String>,
-    pub path: Option<String>,
+    pub path: String,
     pub state: Option<String>,
     #[serde(default, deserialize_with = "time")]
     pub created_at: Option<DateTime<Utc>>,
@@ -67,7 +67,7 @@ pub struct Job {
 #[derive(Deserialize, Clone, Debug)]
 pub struct Release {
     pub id: i64,
-    pub tag_name: Option<String>,
+    pub tag_name: String,
     pub name: Option<String>,
     pub body: Option<String>,
     pub draft: Option<bool>,
@@ -129,8 +129,8 @@ pub struct BranchRepository {
 #[derive(Deserialize, Clone, Debug)]
 pub struct Package {
     pub id: i64,
-    pub name: Option<String>,
-    pub package_type: Option<String>,
+    pub name: String,
+    pub package_type: String,
     pub owner: Option<User>,
     pub repository: Option<PackageRepository>,
     pub visibility: Option<String>,

@@ -59,7 +59,6 @@ pub(super) async fn sync(subject: &Subject<'_>, tally: &mut Tally) -> Result<(),
     };
     note(workflows::sync(subject, tally).await)?;
     note(runs::sync(subject, tally).await)?;
-    note(unfinished::sync(subject, tally).await)?;
     note(releases::sync(subject, tally).await)?;
     note(pulls::sync(subject, tally).await)?;
     note(commits::sync(subject, tally).await)?;

@@ -167,8 +167,7 @@ impl OfType<'_> {
     /// The tag of the newest version: of a container image one that points to it, of any other
     /// package the version itself.
     async fn newest_tag(&self, what: &str, package: &Package) -> Result<Option<String>, Failure> {
-        let Some(name) = &package.name else { return Ok(None) };
-        let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
+        let name = utf8_percent_encode(&package.name, NON_ALPHANUMERIC);
         let path = format!("{what}/{}/{name}/versions?per_page=1", self.package_type);
         let body = match self.run.until_stopped(self.source.get(&path, None)).await? {
             Err(github::Error::NotFound { .. } | github::Error::Forbidden { .. }) => {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{jobs, rows};
+use super::{jobs, rows, unfinished};
 use crate::api::RepoName;
 use crate::github::model::WorkflowRun;
 use crate::store::{KnownRun, Row, SeenPage};
@@ -17,7 +17,8 @@ use crate::sync::window::OVERLAP;
 
 pub(super) const RESOURCE: &str = "runs";
 
-/// Reads until a page holds only runs that had finished when they were stored.
+/// Reads until a page holds only runs that had finished when they were stored, and then asks for
+/// those that had not and are further down.
 pub(super) async fn sync(subject: &Subject<'_>, tally: &mut Tally) -> Result<(), Failure> {
     let keys = subject.run.store.set_aside(subject.id, RESOURCE).await?;
     let list = Runs {
@@ -26,8 +27,8 @@ pub(super) async fn sync(subject: &Subject<'_>, tally: &mut Tally) -> Result<(),
         met: HashSet::new(),
         incomplete: keys.iter().filter_map(|key| run_of_job(key)).collect(),
     };
-    Pass::over(list, subject, tally).await?.run().await?;
-    Ok(())
+    let (list, _) = Pass::over(list, subject, tally).await?.run().await?;
+    unfinished::sync(subject, &list.met, tally).await
 }
 
 struct Runs {

@@ -1,5 +1,7 @@
 //! Runs that had not finished when they were stored: each is asked for until it has.
 
+use std::collections::HashSet;
+
 use super::runs::{Old, RESOURCE, is_finished};
 use super::{jobs, rows};
 use crate::github::model::WorkflowRun;
@@ -10,12 +12,19 @@ use crate::sync::put::put;
 use crate::sync::run::Failure;
 use crate::sync::subject::Subject;
 
-/// Asks for each of them that the list has not just told of: it may be beyond the pages that were
-/// read.
-pub(super) async fn sync(subject: &Subject<'_>, tally: &mut Tally) -> Result<(), Failure> {
+/// Asks for each of them. `met` are those that are on the pages that were read: they are there,
+/// whatever is answered.
+pub(super) async fn sync(
+    subject: &Subject<'_>,
+    met: &HashSet<i64>,
+    tally: &mut Tally,
+) -> Result<(), Failure> {
     for id in subject.run.store.unfinished_runs(subject.id).await? {
         match one(subject, id, tally).await {
             Err(Failure::GitHub(github::Error::NotFound { .. } | github::Error::Gone { .. })) => {
+                if met.contains(&id) {
+                    continue;
+                }
                 tally.counts.removed += subject.run.vanish(&Vanished::WorkflowRun(id)).await?;
             }
             done => done?,
