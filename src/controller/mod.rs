@@ -123,16 +123,16 @@ async fn schema_is_known(ctx: &Context, stop: &CancellationToken) -> bool {
     }
 }
 
-/// Tries to prepare the store until it is, and again after it was given to another operator.
-/// Requests queue in the meantime.
+/// Tries to prepare the store until it is, and again after it was lost or given to another
+/// operator: also one that has nothing to run tells when the store works again.
 async fn prepare_store(ctx: Arc<Context>, namespace: String) {
     loop {
         match claim_store(&ctx, &namespace).await {
             Ok(()) => {
                 ctx.store_is_prepared();
-                ctx.store_given_away().await;
+                ctx.store_is_lost().await;
             }
-            Err(Unclaimed::Store(error)) => ctx.store_ails(&error),
+            Err(Unclaimed::Store(error)) => ctx.store_is_unprepared(&error),
             Err(Unclaimed::Namespace(why)) => ctx.health.ail("store", &why),
         }
         tokio::time::sleep(AGAIN_AFTER).await;

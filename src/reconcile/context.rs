@@ -45,7 +45,7 @@ pub struct Context {
     pub first_sight: tokio::sync::Mutex<()>,
     /// Why the store cannot be used, until it is prepared.
     store_trouble: Mutex<Option<(Reason, String)>>,
-    store_given_away: Notify,
+    store_is_lost: Notify,
     requests_shown: OnceLock<reflector::Store<SyncRequest>>,
     queue: Mutex<Queue>,
     live: Mutex<Option<Live>>,
@@ -110,7 +110,7 @@ impl Context {
                 Reason::StoreUnavailable,
                 "the database is not ready yet".to_owned(),
             ))),
-            store_given_away: Notify::new(),
+            store_is_lost: Notify::new(),
             requests_shown: OnceLock::new(),
             queue: Mutex::default(),
             live: Mutex::default(),
@@ -125,17 +125,20 @@ impl Context {
         self.head_changed.notify_one();
     }
 
-    /// The store cannot be used.
+    /// A call of the store has failed: it is prepared again, which shows when it works.
     pub fn store_ails(&self, error: &store::Error) {
+        self.store_is_unprepared(error);
+        self.store_is_lost.notify_one();
+    }
+
+    /// The store could not be prepared.
+    pub fn store_is_unprepared(&self, error: &store::Error) {
         let (reason, why) = (store_reason(error), store::chain(error));
         self.health.ail("store", &format!("{}: {why}", reason.as_str()));
-        let in_use = reason == Reason::StoreInUse;
+        let is_barred = matches!(error, store::Error::InUse { .. } | store::Error::Outdated { .. });
         let mut trouble = locked(&self.store_trouble);
-        if in_use || trouble.is_some() {
+        if is_barred || trouble.is_some() {
             *trouble = Some((reason, why));
-        }
-        if in_use {
-            self.store_given_away.notify_one();
         }
     }
 
@@ -144,9 +147,9 @@ impl Context {
         locked(&self.store_trouble).clone()
     }
 
-    /// Returns when the store was found to be another operator's.
-    pub async fn store_given_away(&self) {
-        self.store_given_away.notified().await;
+    /// Returns when a call of the store has failed.
+    pub async fn store_is_lost(&self) {
+        self.store_is_lost.notified().await;
     }
 
     /// Lets the requests be read as the watch has shown them.

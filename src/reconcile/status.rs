@@ -182,6 +182,10 @@ fn apply(request: &SyncRequest, change: &Change, at: Micros, status: &mut SyncRe
             status.result = Some(conclusion.result.clone());
         }
         Change::Ended { conclusion, repositories } => {
+            // It was taken for lost, and so not counted.
+            if request.phase() == Phase::Queued {
+                status.attempts = status.attempts.map(|attempts| attempts.saturating_add(1));
+            }
             status.completion_time = Some(at);
             status.next_attempt_at = None;
             status.result = Some(conclusion.result.clone());

@@ -19,12 +19,12 @@ fn spec(policy: ConcurrencyPolicy) -> SyncRequestSpec {
 }
 
 /// A Lease on which nothing starts, so that all requests can queue first.
-async fn paused(space: &Namespace) {
+pub(crate) async fn paused(space: &Namespace) {
     let lease = set_paused(&vacant("singletrack"), true);
     space.leases().create(&PostParams::default(), &lease).await.unwrap();
 }
 
-async fn resume(space: &Namespace) {
+pub(crate) async fn resume(space: &Namespace) {
     let lease = set_paused(&space.leases().get("singletrack").await.unwrap(), false);
     space.leases().replace("singletrack", &PostParams::default(), &lease).await.unwrap();
 }

@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::types::Json;
 
 use super::fenced::Fenced;
-use super::{Tables, Transaction, owner};
+use super::{Tables, Transaction, owner, schema};
 use crate::api::RepositoryPhase;
 use crate::lease::{RunNumber, Tenure};
 use crate::store::{Activation, Error, NewRun, RepositoryRecord, RunEnd};
@@ -47,6 +47,7 @@ pub(super) async fn activate(
     // First of all, so that nothing that is read from here on changes any more.
     let active = owner::hold(&mut tx).await?;
     owner::check(tables, &mut tx).await?;
+    schema::check_again(tables, &mut tx).await?;
     if let Some(number) = ended_number(&mut tx, &run.uid).await? {
         return Err(Error::HasRun(number));
     }

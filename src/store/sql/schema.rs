@@ -31,6 +31,12 @@ pub(super) async fn check(tables: &Tables) -> Result<(), Error> {
     }
 }
 
+/// Whether this operator may still write: a newer one may have come while this one runs.
+pub(super) async fn check_again(tables: &Tables, tx: &mut Transaction) -> Result<(), Error> {
+    let noted = read(tx).await?;
+    noted.map_or(Ok(()), |noted| may_write(tables.newest_version(), &noted))
+}
+
 /// Notes what the tables have become. What a newer operator has noted stays.
 pub(super) async fn note(tx: &mut Transaction, version: i64) -> Result<(), Error> {
     let now = Noted {

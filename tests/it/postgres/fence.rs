@@ -65,7 +65,7 @@ async fn replicas_draw_different_numbers_and_only_the_newest_writes() {
 }
 
 /// Waits until as many transactions of this database wait for a lock.
-pub(super) async fn waiting(reader: &Database, count: usize) {
+pub(crate) async fn waiting(reader: &Database, count: usize) {
     let sql = "SELECT pid FROM pg_stat_activity \
                WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let what = format!("{count} transactions wait");
@@ -73,7 +73,7 @@ pub(super) async fn waiting(reader: &Database, count: usize) {
 }
 
 /// A connection past the store that has begun a transaction with this statement.
-pub(super) async fn begun(url: &Url, sql: &str) -> PgConnection {
+pub(crate) async fn begun(url: &Url, sql: &str) -> PgConnection {
     let mut connection = PgConnection::connect(url.as_str()).await.unwrap();
     let begin = format!("SET search_path TO singletrack; BEGIN; {sql}");
     sqlx::raw_sql(AssertSqlSafe(begin)).execute(&mut connection).await.unwrap();

@@ -5,3 +5,5 @@ mod connect;
 mod fence;
 mod lost;
 mod rows;
+
+pub(crate) use fence::{begun, waiting};

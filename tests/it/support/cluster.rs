@@ -88,6 +88,12 @@ impl Namespace {
         Self { name, client }
     }
 
+    /// The uid, by which the stores of its operators are known.
+    pub(crate) async fn uid(&self) -> String {
+        let spaces: Api<Space> = Api::all(self.client.clone());
+        spaces.get(&self.name).await.expect("it is there").uid().expect("it has one")
+    }
+
     pub(crate) fn requests(&self) -> Api<SyncRequest> {
         Api::namespaced(self.client.clone(), &self.name)
     }

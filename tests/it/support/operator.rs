@@ -99,8 +99,9 @@ impl Starter {
     pub(crate) fn start(mut self) -> Operator {
         let log = self.folder.join(format!("{}.log", self.pod));
         let file = File::options().create(true).append(true).open(&log).expect("a log");
+        let from = file.metadata().map_or(0, |file| usize::try_from(file.len()).unwrap_or(0));
         let child = self.command.stderr(file).spawn().expect("setpriv is there (util-linux)");
-        Operator { child, log, folder: self.folder }
+        Operator { child, log, from, folder: self.folder }
     }
 }
 
@@ -108,6 +109,8 @@ impl Starter {
 pub(crate) struct Operator {
     child: Child,
     log: PathBuf,
+    /// Where its own part of the log begins; the rest is of others that had its name before.
+    from: usize,
     folder: PathBuf,
 }
 
@@ -142,16 +145,20 @@ impl Operator {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Waits until the log holds `text`.
+    fn own_log(&self) -> String {
+        self.log().get(self.from..).unwrap_or_default().to_owned()
+    }
+
+    /// Waits until it has logged `text`.
     pub(crate) async fn says(&self, text: &str) {
-        poll(&format!("the log says {text:?}"), async || self.log().contains(text).then_some(()))
-            .await;
+        let said = async || self.own_log().contains(text).then_some(());
+        poll(&format!("the log says {text:?}"), said).await;
     }
 
     /// Where its endpoints are.
     async fn address(&self) -> String {
         self.says("the operator has started").await;
-        let log = self.log();
+        let log = self.own_log();
         let address = log.split("address=").nth(1).and_then(|rest| rest.split(' ').next());
         address.expect("the log names the address").to_owned()
     }

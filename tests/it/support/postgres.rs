@@ -125,8 +125,10 @@ pub(crate) async fn database() -> PgDatabase {
 pub(crate) struct PgDatabase {
     url: Url,
     pooled_port: Option<u16>,
-    /// Where it is created and dropped, on a server that is not ours.
-    drop_by: Option<Url>,
+    /// Where it is created and dropped.
+    by: Url,
+    /// Whether the server is not ours, so that nothing may be left on it.
+    foreign: bool,
 }
 
 impl PgDatabase {
@@ -137,7 +139,39 @@ impl PgDatabase {
         execute(&by, &format!("CREATE DATABASE {name}")).await;
         let mut url = by.clone();
         url.set_path(&name);
-        Self { url, pooled_port, drop_by: foreign.then_some(by) }
+        Self { url, pooled_port, by, foreign }
+    }
+
+    fn name(&self) -> &str {
+        self.url.path().trim_start_matches('/')
+    }
+
+    /// Lets nobody write any more, or again; all connections are cut.
+    pub(crate) async fn set_read_only(&self, read_only: bool) {
+        let (name, on) = (self.name(), if read_only { "on" } else { "off" });
+        let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = {on}");
+        execute(&self.by, &set).await;
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity";
+        execute(&self.by, &format!("{cut} WHERE datname = '{name}'")).await;
+    }
+
+    /// Changes a setting of the whole server, which is the test's own.
+    pub(crate) async fn alter_system(&self, change: &str) {
+        execute(&self.by, &format!("ALTER SYSTEM {change}")).await;
+        execute(&self.by, "SELECT pg_reload_conf()").await;
+    }
+
+    /// Makes a copy of it, while nobody is connected.
+    pub(crate) async fn back_up(&self) {
+        let name = self.name();
+        execute(&self.by, &format!("CREATE DATABASE {name}_copy TEMPLATE {name}")).await;
+    }
+
+    /// Puts the copy in its place.
+    pub(crate) async fn put_back(&self) {
+        let name = self.name();
+        execute(&self.by, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        execute(&self.by, &format!("ALTER DATABASE {name}_copy RENAME TO {name}")).await;
     }
 
     /// With the superuser and the password in it.
@@ -169,8 +203,10 @@ impl PgDatabase {
 
 impl Drop for PgDatabase {
     fn drop(&mut self) {
-        let Some(by) = self.drop_by.take() else { return };
-        let sql = format!("DROP DATABASE {} WITH (FORCE)", self.url.path().trim_start_matches('/'));
+        if !self.foreign {
+            return;
+        }
+        let (by, sql) = (self.by.clone(), format!("DROP DATABASE {} WITH (FORCE)", self.name()));
         let drop_it = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(execute(&by, &sql));
