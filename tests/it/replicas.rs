@@ -10,10 +10,10 @@ use singletrack::api::{ConcurrencyPolicy, Phase, RunType, SyncRequest, SyncReque
 use singletrack::store::{Database, RunRecord, RunState, Store};
 use tempfile::TempDir;
 
-use crate::postgres::{begun, waiting};
+use crate::postgres::begun;
 use crate::requests::{github, holder};
 use crate::stand_in::{Gate, Matcher, StandIn};
-use crate::support::{Namespace, Operator, PgDatabase, Pod, Server, awaited, operator, poll};
+use crate::support::{Namespace, Operator, PgDatabase, Pod, Server, awaited, operator, poll, rows};
 
 const PODS: [&str; 3] = ["one", "two", "three"];
 const REQUESTS: usize = 200;
@@ -92,9 +92,14 @@ impl Fleet {
     /// The server crashes in the middle of a write of the run.
     async fn crash(&self) {
         let (gate, running) = self.hold().await;
-        let _other = begun(self.database.url(), "SELECT * FROM sync_fence FOR UPDATE").await;
+        let _other = begun(self.database.url(), "SELECT * FROM sync_runs FOR UPDATE").await;
         gate.open();
-        waiting(&Database::Postgres(self.database.store()), 1).await;
+        // Others may wait for what the run has locked.
+        let of_the_run = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+                          AND wait_event_type = 'Lock' AND query LIKE 'UPDATE sync_runs%'";
+        let reader = Database::Postgres(self.database.store());
+        let waits = async || (!rows(&reader, of_the_run).await.is_empty()).then_some(());
+        poll("the run's write waits", waits).await;
         self.server.crash();
         self.server.start_again();
         self.space.event(&running, "StoreUnavailable").await;
