@@ -258,7 +258,8 @@ impl<'a, L: List> Pass<'a, L> {
                 changed,
             }),
             (Some(_), Onward::Known) => end(self.known.horizon),
-            (Some(_), Onward::Cut(oldest)) => end(oldest.or(Some(began_at))),
+            // Of a last page that is as it was, what an earlier pass has said is still so.
+            (Some(_), Onward::Cut(oldest)) => end(oldest.or(self.known.horizon).or(Some(began_at))),
         }
     }
 

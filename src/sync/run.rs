@@ -173,6 +173,8 @@ impl Run {
         match failure {
             Failure::Stopped if self.tenure.lost().is_cancelled() => Err(Broken::Superseded),
             Failure::Stopped => Err(Broken::Stopped),
+            // What is wrong is in the row, and would be in each further run.
+            Failure::Store(store::Error::Refused { .. }) => Ok(failure),
             Failure::Store(error) => Err(Broken::from(error)),
             Failure::GitHub(error @ github::Error::Unauthorized { .. }) => {
                 Err(Broken::Unauthorized(error))

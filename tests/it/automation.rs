@@ -1,35 +1,33 @@
 //! The automation sync against the stand-in: what is stored, what is asked for, what is left out.
 
-use std::time::Duration;
-
 use http::StatusCode;
 use serde_json::json;
 use singletrack::api::{Phase, RepositoryPhase, RunType};
 use singletrack::process::clock::Clock;
-use singletrack::store::{Retention, Sqlite};
-use singletrack::sync::{Parts, ReadLimits};
+use singletrack::store::Sqlite;
+use singletrack::sync::Parts;
 
 use crate::stand_in::{Fault, Feature, Matcher, Sizes, StandIn, World};
 use crate::support::{Attempt, Came, TOKEN};
 use crate::sync::{data, store};
 
-const REPOSITORY: &str = "acme/widgets-0";
+pub(crate) const REPOSITORY: &str = "acme/widgets-0";
 
-async fn start(sizes: Sizes) -> StandIn {
+pub(crate) async fn start(sizes: Sizes) -> StandIn {
     let mut world = World::generate_with(11, 1, 30, sizes);
     world.token = Some(TOKEN.to_owned());
     StandIn::start(world).await
 }
 
-fn automation(github: &StandIn) -> Attempt {
+pub(crate) fn automation(github: &StandIn) -> Attempt {
     Attempt { parts: Parts::of(RunType::Automation, false), ..Attempt::over(github) }
 }
 
-async fn rows(store: &Sqlite, sql: &str) -> Vec<Vec<String>> {
+pub(crate) async fn rows(store: &Sqlite, sql: &str) -> Vec<Vec<String>> {
     store.query(sql).await.unwrap().1
 }
 
-async fn count(store: &Sqlite, table: &str) -> usize {
+pub(crate) async fn count(store: &Sqlite, table: &str) -> usize {
     rows(store, &format!("SELECT count(*) FROM {table}")).await[0][0].parse().unwrap()
 }
 
@@ -39,7 +37,7 @@ fn asked(github: &StandIn, part: &str) -> usize {
 }
 
 #[track_caller]
-fn succeeded(came: &Came) {
+pub(crate) fn succeeded(came: &Came) {
     assert_eq!(came.conclusion.phase, Phase::Succeeded, "{}", came.conclusion.message);
 }
 
@@ -132,7 +130,7 @@ async fn a_run_is_asked_for_until_it_has_finished_and_each_attempt_is_kept() {
 }
 
 /// Runs that have finished, on top of those that are there.
-fn add_runs(github: &StandIn, count: usize) {
+pub(crate) fn add_runs(github: &StandIn, count: usize) {
     github.world(|world| {
         let repository = world.repository_mut(REPOSITORY);
         let workflow = repository.workflows().next().unwrap().id;
@@ -172,51 +170,6 @@ async fn a_pass_that_was_cut_short_leaves_no_hole_however_much_later_the_next_on
         }
         store.close().await;
     }
-}
-
-#[tokio::test]
-async fn what_the_limits_cut_off_is_said_until_it_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let sizes = Sizes { runs: 250, releases: 9, ..Sizes::default() };
-    let (github, store) = (start(sizes).await, store(folder.path()).await);
-    let pull_requests = Some(2);
-    let limits = ReadLimits { workflow_runs: 100, releases: 5, pull_requests };
-    let limited = || Attempt { limits, ..automation(&github) };
-    for _ in 0..2 {
-        let run = limited().run(&store).await;
-        succeeded(&run);
-        assert!(run.conclusion.message.contains("truncated: acme/widgets-0"), "every time");
-        let record = &run.achieved.records[0];
-        assert_eq!((record.complete, record.truncated), (false, true));
-    }
-    for (table, expected) in [("workflow_runs", 100), ("releases", 5), ("pull_requests", 2)] {
-        assert_eq!(count(&store, table).await, expected, "{table}");
-    }
-    let horizon = "SELECT datetime(horizon) = (SELECT datetime(min(created_at)) FROM workflow_runs) \
-                   FROM sync_cursors WHERE resource = 'runs'";
-    assert_eq!(rows(&store, horizon).await, [["1"]]);
-
-    let full = Attempt { full: true, ..automation(&github) }.run(&store).await;
-    assert!(!full.conclusion.message.contains("truncated"), "{}", full.conclusion.message);
-    assert_eq!(count(&store, "workflow_runs").await, 250);
-    let after = automation(&github).run(&store).await;
-    assert!(!after.achieved.records[0].truncated);
-    store.close().await;
-}
-
-#[tokio::test]
-async fn more_new_runs_than_the_limit_are_said_to_be_a_hole() {
-    let folder = tempfile::tempdir().unwrap();
-    let (github, store) = (start(Sizes::default()).await, store(folder.path()).await);
-    let limits = ReadLimits { workflow_runs: 100, ..ReadLimits::default() };
-    let limited = || Attempt { limits, ..automation(&github) };
-    let first = limited().run(&store).await;
-    assert!(!first.achieved.records[0].truncated);
-    add_runs(&github, 150);
-    for _ in 0..2 {
-        assert!(limited().run(&store).await.achieved.records[0].truncated);
-    }
-    store.close().await;
 }
 
 #[tokio::test]
@@ -355,25 +308,31 @@ async fn a_job_that_cannot_be_read_is_asked_for_again_with_its_run() {
 }
 
 #[tokio::test]
-async fn what_is_too_old_to_be_kept_is_not_stored_only_to_be_deleted() {
+async fn a_job_that_cannot_be_read_is_asked_for_again_also_beyond_the_pages_that_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let (github, store) = (start(Sizes::default()).await, store(folder.path()).await);
-    let times = github.world(|world| {
-        let runs = world.repository(REPOSITORY).runs();
-        let mut times: Vec<_> = runs.map(|run| run.updated_at).collect();
-        times.sort();
-        times
+    let run = github.world(|world| {
+        world.set_now(chrono::DateTime::from_timestamp(1_767_225_600, 0));
+        let repository = world.repository_mut(REPOSITORY);
+        let workflow = repository.workflows().next().unwrap().id;
+        repository.start_run(workflow)
     });
-    let middle = times[times.len() / 2];
-    let kept = times.iter().filter(|at| **at >= middle).count();
-    let clock = Clock::starting_at(middle + chrono::TimeDelta::days(30));
-    let day = Duration::from_secs(24 * 3600);
-    let retention = Retention { workflow_runs: Some(day * 30), ..Retention::default() };
-    for _ in 0..3 {
-        let clock = clock.clone();
-        let run = Attempt { clock, retention, ..automation(&github) }.run(&store).await;
-        succeeded(&run);
-        assert_eq!(count(&store, "workflow_runs").await, kept);
-    }
+    add_runs(&github, 120);
+    github.world(|world| world.set_now(None));
+    succeeded(&automation(&github).run(&store).await);
+    let job = github.world(|world| {
+        let repository = world.repository_mut(REPOSITORY);
+        repository.finish_run(run, "success");
+        repository.run(run).unwrap().jobs[0].id
+    });
+    let bad = json!({"total_count": 1, "jobs": [{"id": job, "run_id": run, "name": ["no text"]}]});
+    let path = format!("/repos/{REPOSITORY}/actions/runs/{run}/jobs");
+    github.inject(Matcher::get(&path), 0, Some(1), Fault::json(StatusCode::OK, &bad));
+    let first = automation(&github).run(&store).await;
+    assert_eq!(first.conclusion.phase, Phase::PartiallySucceeded);
+    succeeded(&automation(&github).run(&store).await);
+    let status = format!("SELECT status FROM workflow_jobs WHERE id = {job}");
+    assert_eq!(rows(&store, &status).await, [["completed"]]);
+    assert!(rows(&store, "SELECT id FROM sync_quarantine").await.is_empty());
     store.close().await;
 }

@@ -7,6 +7,8 @@ use serde_json::json;
 use singletrack::api::{Phase, RepositoryPhase};
 use singletrack::process::clock::Clock;
 use singletrack::store::{RepositoryRecord, Sqlite};
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use crate::stand_in::{Fault, Matcher, StandIn, World};
 use crate::support::{Attempt, Came, TOKEN};
@@ -122,5 +124,21 @@ async fn ten_of_sixty_fail_in_ten_ways_and_the_next_run_mends_what_has_healed() 
     }
     let errors = "SELECT full_name FROM repositories WHERE sync_error IS NOT NULL";
     assert_eq!(store.query(errors).await.unwrap().1, [[name(9)]]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_repository_whose_own_row_is_refused_keeps_none_of_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let (github, store) = (crate::sync::start(3, 5, false).await, store(folder.path()).await);
+    let options = SqliteConnectOptions::new().filename(folder.path().join("store.db"));
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    let only = "CREATE UNIQUE INDEX only ON repositories (owner) WHERE name <> 'widgets-1'";
+    sqlx::raw_sql(only).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let came = Attempt { parallel: 1, ..Attempt::over(&github) }.run(&store).await;
+    assert_eq!(came.conclusion.phase, Phase::PartiallySucceeded, "{}", came.conclusion.message);
+    let failed = came.achieved.records.iter().filter(|it| it.phase == RepositoryPhase::Failed);
+    assert_eq!(failed.count(), 1);
     store.close().await;
 }

@@ -9,6 +9,7 @@ mod support;
 mod admission;
 mod auth;
 mod automation;
+mod automation_limits;
 mod both_stores;
 mod cases;
 mod chaos;

@@ -105,6 +105,12 @@ impl Address {
         if !["postgres", "postgresql"].contains(&url.scheme()) {
             return Err(wrong(&"it does not begin with postgres://"));
         }
+        // A password that is not percent-encoded may end where the host seems to; what is behind it
+        // must not be shown as a database or a parameter.
+        let rest = [Some(url.path()), url.query(), url.fragment()];
+        if rest.iter().flatten().any(|part| part.contains('@')) {
+            return Err(wrong(&"there is an @ behind the host"));
+        }
         let mut mode = None;
         for (name, value) in url.query_pairs() {
             if !PARAMETERS.contains(&name.as_ref()) {

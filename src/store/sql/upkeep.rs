@@ -152,7 +152,7 @@ pub(super) async fn untrack(
 /// A table that grows, its key, the condition under which a row is old, and how long it is kept.
 type Old = (&'static str, &'static str, &'static str, Option<Duration>);
 
-fn old_rows(retention: &Retention) -> [Old; 6] {
+fn old_rows(retention: &Retention) -> [Old; 10] {
     [
         (
             "sync_run_repositories",
@@ -170,6 +170,10 @@ fn old_rows(retention: &Retention) -> [Old; 6] {
             retention.workflow_runs,
         ),
         ("issues", "repository_id, number", "removed_at < $1", retention.removed),
+        ("workflow_runs", "id", "removed_at < $1", retention.removed),
+        ("workflows", "id", "removed_at < $1", retention.removed),
+        ("releases", "id", "removed_at < $1", retention.removed),
+        ("packages", "id", "removed_at < $1", retention.removed),
     ]
 }
 

@@ -1,5 +1,7 @@
 //! Pull requests, the last changed first, until what an earlier pass has read.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -14,14 +16,14 @@ use crate::sync::subject::Subject;
 use crate::sync::window::OVERLAP;
 
 pub(super) async fn sync(subject: &Subject<'_>, tally: &mut Tally) -> Result<(), Failure> {
-    let list = Pulls { limit: subject.run.limits.pull_requests, read: 0 };
+    let list = Pulls { limit: subject.run.limits.pull_requests, met: HashSet::new() };
     Pass::over(list, subject, tally).await?.run().await?;
     Ok(())
 }
 
 struct Pulls {
     limit: Option<usize>,
-    read: usize,
+    met: HashSet<i64>,
 }
 
 impl Pulls {
@@ -31,7 +33,7 @@ impl Pulls {
             return Onward::Known;
         }
         match self.limit {
-            Some(limit) if self.read >= limit => Onward::Cut(oldest),
+            Some(limit) if self.met.len() >= limit => Onward::Cut(oldest),
             _ => Onward::More,
         }
     }
@@ -63,11 +65,11 @@ impl List for Pulls {
     }
 
     fn resume(&mut self, numbers: Vec<i64>) {
-        self.read += numbers.len();
+        self.met.extend(numbers);
     }
 
     async fn skip(&mut self, at: &At<'_>, seen: &SeenPage) -> Result<Onward, Failure> {
-        self.read += seen.numbers.len();
+        self.met.extend(&seen.numbers);
         let store = &at.subject.run.store;
         let oldest = store.oldest_update(at.subject.id, &seen.numbers).await?;
         Ok(self.onward(at, oldest))
@@ -81,7 +83,7 @@ impl List for Pulls {
     ) -> Result<Onward, Failure> {
         let pulls: Vec<PullRequest> = draft.decode(at, body, None, |bad| bad.number)?;
         draft.numbers.extend(pulls.iter().map(|pull| pull.number));
-        self.read += draft.numbers.len();
+        self.met.extend(&draft.numbers);
         let oldest = pulls.iter().filter_map(|pull| pull.updated_at).min();
         let row = |pull| Row::Pull(Box::new(rows::pull(pull, at.subject.id)));
         draft.rows = pulls.into_iter().map(row).collect();

@@ -1,5 +1,7 @@
 //! The releases of a repository, newest first, up to the limit.
 
+use std::collections::HashSet;
+
 use super::rows;
 use super::whole::{Item, WholeList};
 use crate::github::model::Release;
@@ -20,13 +22,14 @@ pub(super) async fn sync(subject: &Subject<'_>, tally: &mut Tally) -> Result<(),
         path: "releases",
         key: None,
         limit: Some(subject.run.limits.releases),
-        ids: Vec::new(),
+        ids: HashSet::new(),
         item,
     };
     let (list, extent) = Pass::over(list, subject, tally).await?.run().await?;
     // Beyond the limit there may be others, of which nothing is known.
     if extent == Extent::Whole {
-        let which = Vanished::ReleasesBut { repository_id: subject.id, ids: list.ids };
+        let ids = list.ids.into_iter().collect();
+        let which = Vanished::ReleasesBut { repository_id: subject.id, ids };
         tally.counts.removed += subject.run.vanish(&which).await?;
     }
     Ok(())

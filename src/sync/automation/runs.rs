@@ -18,7 +18,7 @@ use crate::sync::window::OVERLAP;
 pub(super) const RESOURCE: &str = "runs";
 
 /// Reads until a page holds only runs that had finished when they were stored, and then asks for
-/// those that had not and are further down.
+/// those that had not and are further down, and for those there of which a job was set aside.
 pub(super) async fn sync(subject: &Subject<'_>, tally: &mut Tally) -> Result<(), Failure> {
     let keys = subject.run.store.set_aside(subject.id, RESOURCE).await?;
     let list = Runs {
@@ -28,7 +28,9 @@ pub(super) async fn sync(subject: &Subject<'_>, tally: &mut Tally) -> Result<(),
         incomplete: keys.iter().filter_map(|key| run_of_job(key)).collect(),
     };
     let (list, _) = Pass::over(list, subject, tally).await?.run().await?;
-    unfinished::sync(subject, &list.met, tally).await
+    unfinished::sync(subject, &list.met, tally).await?;
+    let beyond: Vec<i64> = list.incomplete.difference(&list.met).copied().collect();
+    unfinished::again(subject, &beyond, tally).await
 }
 
 struct Runs {

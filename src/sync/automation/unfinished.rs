@@ -20,7 +20,7 @@ pub(super) async fn sync(
     tally: &mut Tally,
 ) -> Result<(), Failure> {
     for id in subject.run.store.unfinished_runs(subject.id).await? {
-        match one(subject, id, tally).await {
+        match one(subject, id, false, tally).await {
             Err(Failure::GitHub(github::Error::NotFound { .. } | github::Error::Gone { .. })) => {
                 if met.contains(&id) {
                     continue;
@@ -33,9 +33,24 @@ pub(super) async fn sync(
     Ok(())
 }
 
-async fn one(subject: &Subject<'_>, id: i64, tally: &mut Tally) -> Result<(), Failure> {
+/// Asks for these runs and their jobs, also when the runs are as they were.
+pub(super) async fn again(
+    subject: &Subject<'_>,
+    ids: &[i64],
+    tally: &mut Tally,
+) -> Result<(), Failure> {
+    for id in ids {
+        match one(subject, *id, true, tally).await {
+            Err(Failure::GitHub(github::Error::NotFound { .. } | github::Error::Gone { .. })) => {}
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
+async fn one(subject: &Subject<'_>, id: i64, anew: bool, tally: &mut Tally) -> Result<(), Failure> {
     let path = format!("/repos/{}/actions/runs/{id}", subject.name);
-    let (body, seen, _) = subject.reader(&path).ask(&path, false).await?;
+    let (body, seen, _) = subject.reader(&path).ask(&path, anew).await?;
     let Some(body) = body else { return Ok(()) };
     let mut write = subject.page(RESOURCE, Reached::Nothing);
     let text = String::from_utf8_lossy(&body);

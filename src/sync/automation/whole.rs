@@ -1,5 +1,7 @@
 //! A list that has no cursor: it is read from its first page each time, to its end or to the limit.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
@@ -18,7 +20,8 @@ pub(super) struct WholeList<T> {
     /// Where in the answer the list stands.
     pub(super) key: Option<&'static str>,
     pub(super) limit: Option<usize>,
-    pub(super) ids: Vec<i64>,
+    /// Each once, also when the list begins again.
+    pub(super) ids: HashSet<i64>,
     /// What an item is known by, when it was created, and its row.
     pub(super) item: fn(T, i64) -> Item,
 }

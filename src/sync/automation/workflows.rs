@@ -1,5 +1,7 @@
 //! The workflows of a repository: always all of them.
 
+use std::collections::HashSet;
+
 use super::rows;
 use super::whole::{Item, WholeList};
 use crate::github::model::Workflow;
@@ -20,12 +22,13 @@ pub(super) async fn sync(subject: &Subject<'_>, tally: &mut Tally) -> Result<(),
         path: "actions/workflows",
         key: Some("workflows"),
         limit: None,
-        ids: Vec::new(),
+        ids: HashSet::new(),
         item,
     };
     let (list, extent) = Pass::over(list, subject, tally).await?.run().await?;
     if extent == Extent::Whole {
-        let which = Vanished::WorkflowsBut { repository_id: subject.id, ids: list.ids };
+        let ids = list.ids.into_iter().collect();
+        let which = Vanished::WorkflowsBut { repository_id: subject.id, ids };
         tally.counts.removed += subject.run.vanish(&which).await?;
     }
     Ok(())

@@ -181,6 +181,10 @@ async fn what_is_wrong_with_an_address_is_said() {
     for (url, words) in [
         ("mysql://u:marked@h/d", "postgres://USER@HOST"),
         ("postgres://u:mark#ed@h/d", "percent-encoded"),
+        // As if the password began with what ends a host.
+        ("postgres://u:/marked@h/d", "percent-encoded"),
+        ("postgres://u:1?marked@h/d", "percent-encoded"),
+        ("postgres://u:1#marked@h/d", "percent-encoded"),
         ("postgres://u:marked@h/d?sslmod=require", "\"sslmod\""),
         ("postgres://u:marked@h/d?sslmode=x", "postgres://USER@HOST"),
         ("marked", "postgres://USER@HOST"),

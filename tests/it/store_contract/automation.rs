@@ -2,7 +2,7 @@
 
 use singletrack::store::{
     CommitRow, Completion, Counts, KnownPackage, KnownRun, PackageRow, PageWrite, PullRow, Reached,
-    ReleaseRow, RepositoryRow, Row, SetAside, Vanished, WorkflowJobRow, WorkflowRow,
+    ReleaseRow, RepositoryRow, Retention, Row, SetAside, Vanished, WorkflowJobRow, WorkflowRow,
     WorkflowRunRow,
 };
 
@@ -163,6 +163,12 @@ pub(super) async fn what_is_gone_is_marked_and_comes_back(place: &dyn Place) {
     let (version_count, latest_tag) = (Some(3), Some("1.0".to_owned()));
     let updated_at = Some(at(41));
     assert_eq!(known, [KnownPackage { id: 41, version_count, latest_tag, updated_at }]);
+    let keep = Some(std::time::Duration::from_secs(100));
+    let retention = Retention { removed: keep, ..Retention::default() };
+    assert_eq!(store.prune(&tenure, &retention, at(140)).await.unwrap(), 0);
+    assert_eq!(store.prune(&tenure, &retention, at(151)).await.unwrap(), 2);
+    assert!(gone("releases").await.is_empty() && gone("packages").await.is_empty());
+    assert_eq!(place.rows("SELECT count(*) FROM workflows").await, [["3"]]);
 }
 
 pub(super) async fn both_sources_of_a_pull_request_agree(place: &dyn Place) {
