@@ -15,7 +15,7 @@ use super::status::{Change, reason_of};
 use super::track::{Answer, Attempt, Track};
 use super::write::write;
 use super::{Context, Live, Stage};
-use crate::api::{ConcurrencyPolicy, Phase, Reason, SyncRequest};
+use crate::api::{ConcurrencyPolicy, Phase, Reason, SyncRequest, cut};
 use crate::lease::{Got, Record, RunNumber, Seen};
 use crate::report::Happening;
 use crate::store::{self, NewRun, RunRecord, RunState};
@@ -240,9 +240,12 @@ impl Track {
     ) -> Answer {
         tracing::warn!(error = message, "the store cannot be used; the request stays queued");
         let status = request.status.as_ref();
-        let said = status.and_then(|status| status.reason.as_deref());
+        let is_said = status.is_some_and(|status| {
+            status.reason.as_deref() == Some(reason.as_str())
+                && status.message.as_deref() == Some(cut(&message))
+        });
         let waits = matches!(Stage::from(status), Stage::Queued { .. });
-        if waits && said != Some(reason.as_str()) {
+        if waits && !is_said {
             let change = Change::Requeued { reason, message };
             self.change(request, &change, attempt).await;
         }
