@@ -12,7 +12,7 @@
 //! - An issue is removed only on proof, or when few enough have vanished to be believed. Workflows,
 //!   releases and packages are marked as removed when they are not in a list that was read whole.
 //! - A page in hand while the next is being read is all that is held of a list, however long it is;
-//!   of the issues themselves only the numbers.
+//!   of the issues themselves only the numbers. With a page of runs, the jobs of its runs are held.
 //!
 //! # Errors
 //!

@@ -25,10 +25,12 @@ pub(super) async fn sync(subject: &Subject<'_>, tally: &mut Tally) -> Result<(),
     };
     let mut write = subject.page("commits", Reached::End(end));
     match subject.reader(&what).ask(&path, false).await {
-        // As GitHub answers for an empty repository, and for a branch that is not there yet.
-        Err(Failure::GitHub(
-            github::Error::Refused { status: 409, .. } | github::Error::NotFound { .. },
-        )) => write.head = Some(None),
+        // As GitHub answers for an empty repository.
+        Err(Failure::GitHub(github::Error::Refused { status: 409, .. })) => {
+            write.head = Some(None);
+        }
+        // The branch is not there, or not any more: that proves nothing of what there was.
+        Err(Failure::GitHub(github::Error::NotFound { .. })) => {}
         asked => {
             let (body, seen, _) = asked?;
             if let Some(body) = body {

@@ -131,3 +131,7 @@ CREATE INDEX pull_requests_open ON pull_requests (repository_id) WHERE state = '
 CREATE INDEX workflow_runs_commit ON workflow_runs (repository_id, head_sha) WHERE length(head_sha) <= 64;
 CREATE INDEX workflow_runs_workflow ON workflow_runs (workflow_id, created_at);
 CREATE INDEX workflow_jobs_run ON workflow_jobs (run_id);
+
+-- By these, retention finds what is old.
+CREATE INDEX workflow_jobs_completed ON workflow_jobs (completed_at);
+CREATE INDEX workflow_runs_updated ON workflow_runs (updated_at) WHERE status = 'completed';
