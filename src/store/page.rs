@@ -14,7 +14,6 @@ pub struct PageWrite {
     /// The list, as cursors and quarantine name it: `issues.open`.
     pub resource: &'static str,
     pub at: DateTime<Utc>,
-    /// Of the same table one after the other.
     pub rows: Vec<Row>,
     /// The newest commit of the default branch, if the page tells it; the branch may have none.
     pub head: Option<Option<String>>,

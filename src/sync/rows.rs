@@ -6,7 +6,7 @@ use super::Rules;
 use super::rules::sorted;
 use crate::github::BadItem;
 use crate::github::model::{Issue, Label, Repository, User};
-use crate::store::{Assignee, IssueRow, PullRow, RepositoryRow, SetAside};
+use crate::store::{Assignee, IssueRow, PullRow, RepositoryRow, SetAside, key_of_id};
 
 /// The row of a tracked repository.
 pub(super) fn repository(it: Repository) -> RepositoryRow {
@@ -115,7 +115,7 @@ pub(super) fn pull_from_issue(it: Issue, repository_id: i64) -> PullRow {
 impl From<BadItem> for SetAside {
     fn from(bad: BadItem) -> Self {
         let number = bad.number.map(|number| number.to_string());
-        let item_key = number.or_else(|| bad.id.map(|id| format!("id {id}")));
+        let item_key = number.or_else(|| bad.id.map(key_of_id));
         Self { item_key, error: bad.error, raw: bad.raw }
     }
 }

@@ -336,3 +336,29 @@ async fn a_job_that_cannot_be_read_is_asked_for_again_also_beyond_the_pages_that
     assert!(rows(&store, "SELECT id FROM sync_quarantine").await.is_empty());
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_404_that_other_answers_belie_takes_nothing_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let (github, store) = (start(Sizes::default()).await, store(folder.path()).await);
+    let run = github.world(|world| {
+        let repository = world.repository_mut(REPOSITORY);
+        let workflow = repository.workflows().next().unwrap().id;
+        repository.start_run(workflow)
+    });
+    succeeded(&automation(&github).run(&store).await);
+    let read_at = "SELECT latest_commit_sha, (SELECT complete_at FROM sync_cursors \
+                   WHERE resource = 'commits') FROM repositories";
+    let before = rows(&store, read_at).await;
+    assert!(!before[0][0].is_empty());
+    // The run is on the first page, and the repository has a commit.
+    for path in [format!("actions/runs/{run}"), "commits".to_owned()] {
+        let fault = Fault::message(StatusCode::NOT_FOUND, "Not Found");
+        github.inject(Matcher::get(&format!("/repos/{REPOSITORY}/{path}")), 0, None, fault);
+    }
+    succeeded(&automation(&github).run(&store).await);
+    let gone = format!("SELECT removed_at FROM workflow_runs WHERE id = {run}");
+    assert_eq!(rows(&store, &gone).await, [[""]]);
+    assert_eq!(rows(&store, read_at).await, before, "what was not read is no fresher");
+    store.close().await;
+}

@@ -29,8 +29,6 @@ pub(super) async fn sync(subject: &Subject<'_>, tally: &mut Tally) -> Result<(),
         Err(Failure::GitHub(github::Error::Refused { status: 409, .. })) => {
             write.head = Some(None);
         }
-        // The branch is not there, or not any more: that proves nothing of what there was.
-        Err(Failure::GitHub(github::Error::NotFound { .. })) => {}
         asked => {
             let (body, seen, _) = asked?;
             if let Some(body) = body {
