@@ -30,6 +30,7 @@ use kube::{Client, Config};
 
 pub use config::{ConfigArgs, Configuration};
 pub use database::Location;
+pub use doctor::NEEDED;
 pub use exit::{Exit, Failure};
 
 use crate::controller::{self, ControllerArgs};

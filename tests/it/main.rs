@@ -14,6 +14,7 @@ mod both_stores;
 mod cases;
 mod chaos;
 mod chaos_automation;
+mod chart;
 mod coalesce;
 mod commands;
 mod crds;

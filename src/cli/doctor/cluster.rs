@@ -24,7 +24,7 @@ use crate::process::clock::Clock;
 use crate::store::chain;
 
 /// What the operator does there: group, resource, subresource, verbs.
-const NEEDED: [(&str, &str, &str, &[&str]); 6] = [
+pub const NEEDED: [(&str, &str, &str, &[&str]); 6] = [
     ("coordination.k8s.io", "leases", "", &["get", "list", "watch", "create", "update"]),
     ("", "pods", "", &["get"]),
     ("events.k8s.io", "events", "", &["create", "patch"]),

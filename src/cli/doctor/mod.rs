@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use self::check::Found;
+pub use self::cluster::NEEDED;
 use super::{ConfigArgs, Exit, Failure, print};
 use crate::process::clock::Clock;
 

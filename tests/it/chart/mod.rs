@@ -1,0 +1,11 @@
+//! The Helm chart: what it refuses, what it renders, and how a release lives.
+
+mod configuration;
+mod form;
+mod monitoring;
+mod refuse;
+mod release;
+mod rights;
+mod schedules;
+mod sets;
+mod tool;
