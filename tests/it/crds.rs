@@ -5,6 +5,21 @@ use std::path::Path;
 
 use singletrack::api::crd;
 
+/// What the release says about the definition.
+const METADATA: &str = r#"metadata:
+  labels:
+    {{- include "singletrack.labels" (list . "crd") | nindent 4 }}
+  {{- if or .Values.crds.keep .Values.crds.annotations }}
+  annotations:
+    {{- if .Values.crds.keep }}
+    helm.sh/resource-policy: keep
+    {{- end }}
+    {{- with .Values.crds.annotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- end }}
+"#;
+
 #[test]
 fn the_crd_file_is_up_to_date() {
     ensure_file("crds/syncrequests.yaml", &yaml());
@@ -14,8 +29,7 @@ fn the_crd_file_is_up_to_date() {
 fn the_charts_copy_is_up_to_date() {
     let crd = yaml();
     assert!(!crd.contains("{{"), "Helm would read it as a template");
-    let kept = "metadata:\n  annotations:\n    helm.sh/resource-policy: keep\n";
-    let crd = crd.replacen("metadata:\n", kept, 1);
+    let crd = crd.replacen("metadata:\n", METADATA, 1);
     let template = format!("{{{{- if .Values.crds.enabled }}}}\n{crd}{{{{- end }}}}\n");
     ensure_file("charts/singletrack/templates/crd.yaml", &template);
 }

@@ -1,0 +1,51 @@
+{{/* What a schema cannot say. Each message says what to do. */}}
+{{- define "singletrack.validate" -}}
+{{- $sqlite := eq .Values.database.type "sqlite" -}}
+{{- if not .Values.github.existingSecret -}}
+{{- fail "\ngithub.existingSecret is not set: create a Secret with a GitHub token, as in\n  kubectl create secret generic github --from-literal=token=…\nand set github.existingSecret=github; or put the private key of a GitHub App into it, and set github.app.id too" -}}
+{{- end -}}
+{{- if and .Values.github.app.installation (not .Values.github.app.id) -}}
+{{- fail "\ngithub.app.installation is set without github.app.id: set the id of the App too, or leave it out" -}}
+{{- end -}}
+{{- if not .Values.repositories.include -}}
+{{- fail "\nrepositories.include is empty: name what is to be copied, as in repositories.include={acme/widgets,other/*}" -}}
+{{- end -}}
+{{- if and $sqlite (gt (int .Values.replicaCount) 1) -}}
+{{- fail (printf "\nreplicaCount is %d, but SQLite is a file for one process: set replicaCount=1, or use PostgreSQL (database.type=postgres and database.existingSecret)" (int .Values.replicaCount)) -}}
+{{- end -}}
+{{- if and $sqlite (or .Values.database.existingSecret .Values.database.readerRoles .Values.database.passwordKey (include "singletrack.hasCa" .Values.database.ca)) -}}
+{{- fail "\ndatabase.existingSecret, passwordKey, readerRoles and ca are about PostgreSQL, but database.type is sqlite: set database.type=postgres, or take them out" -}}
+{{- end -}}
+{{- if and (not $sqlite) (not .Values.database.existingSecret) -}}
+{{- fail "\ndatabase.type is postgres, but database.existingSecret is not set: create a Secret with the URL, as in\n  kubectl create secret generic database --from-literal=uri=postgres://USER:PASSWORD@HOST/DATABASE\nand set database.existingSecret=database (database.urlKey names the key)" -}}
+{{- end -}}
+{{- range $what, $ca := dict "github.ca" .Values.github.ca "database.ca" .Values.database.ca -}}
+{{- if and $ca.existingConfigMap $ca.existingSecret -}}
+{{- fail (printf "\n%s names a ConfigMap and a Secret: keep one of them" $what) -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.podDisruptionBudget -}}
+{{- if and .enabled (kindIs "invalid" .minAvailable) (kindIs "invalid" .maxUnavailable) -}}
+{{- fail "\npodDisruptionBudget is enabled without a number: set minAvailable or maxUnavailable" -}}
+{{- end -}}
+{{- end -}}
+{{- $longest := 52 -}}
+{{- range $schedule, $_ := .Values.schedules -}}
+{{- $name := printf "%s-%s" (include "singletrack.fullname" $) $schedule -}}
+{{- if gt (len $name) $longest -}}
+{{- fail (printf "\nthe CronJob of schedule %q would be named %s, which is longer than the %d letters that Kubernetes allows: choose a shorter name, or set fullnameOverride" $schedule $name $longest) -}}
+{{- end -}}
+{{- end -}}
+{{- $times := dict "lease.staleAfter" .Values.lease.staleAfter "lease.heartbeat" .Values.lease.heartbeat "requests.retryAfter" .Values.requests.retryAfter "requests.stallAfter" .Values.requests.stallAfter -}}
+{{- range $what, $for := .Values.retention }}{{ if $for }}{{ $_ := set $times (printf "retention.%s" $what) $for }}{{ end }}{{ end -}}
+{{- range $what, $time := $times -}}
+{{- if not (regexMatch "^([0-9]+(ms|s|m|h|d|w|months?|y) ?)+$" $time) -}}
+{{- fail (printf "\n%s is %q: write a duration such as 30m, 10s or 90d" $what $time) -}}
+{{- end -}}
+{{- end -}}
+{{- range concat .Values.repositories.include .Values.repositories.exclude -}}
+{{- if not (regexMatch "^[^/ ]+/[^/ ]+$" .) -}}
+{{- fail (printf "\n%q is not a repository: write owner/name, or owner/* for all of an owner's" .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
