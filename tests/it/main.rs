@@ -18,6 +18,7 @@ mod coalesce;
 mod commands;
 mod crds;
 mod doctor;
+mod e2e;
 mod failing;
 mod hostile;
 mod issues;
