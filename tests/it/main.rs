@@ -7,6 +7,7 @@ mod stand_in;
 mod support;
 
 mod admission;
+mod asking;
 mod auth;
 mod automation;
 mod automation_limits;
