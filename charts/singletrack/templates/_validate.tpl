@@ -31,6 +31,9 @@
 {{- end -}}
 {{- $longest := 52 -}}
 {{- range $schedule, $_ := .Values.schedules -}}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" $schedule) -}}
+{{- fail (printf "\nschedule %q is part of a CronJob's name: use a-z, 0-9 and '-'" $schedule) -}}
+{{- end -}}
 {{- $name := printf "%s-%s" (include "singletrack.fullname" $) $schedule -}}
 {{- if gt (len $name) $longest -}}
 {{- fail (printf "\nthe CronJob of schedule %q would be named %s, which is longer than the %d letters that Kubernetes allows: choose a shorter name, or set fullnameOverride" $schedule $name $longest) -}}
