@@ -3,11 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use clap::{Args, Parser, ValueEnum};
-use k8s_openapi::api::batch::v1::CronJob;
+use clap::{Args, ValueEnum};
 
 use super::duration;
-use super::run::RunArgs;
 use crate::api::{ConcurrencyPolicy, RepoPattern, RunType, SyncRequestSpec};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -169,46 +167,22 @@ fn is_name(text: &str) -> bool {
         && text.bytes().next().is_some_and(plain)
 }
 
-/// The command line of a container, from the word after `run`.
-#[derive(Parser, Debug)]
-#[command(no_binary_name = true)]
-struct Line {
-    #[command(flatten)]
-    args: RunArgs,
-}
-
-/// The request that the CronJob makes: what stands after the word `run` in the command or the
-/// arguments of its first container that has this word.
-///
-/// # Errors
-///
-/// No container has the word, or what follows is not what `singletrack run` understands.
-pub(super) fn of_cron_job(job: &CronJob) -> Result<RunArgs, String> {
-    let pod = job.spec.as_ref().and_then(|spec| spec.job_template.spec.as_ref());
-    let pod = pod.and_then(|job| job.template.spec.as_ref());
-    let containers = pod.map(|pod| pod.containers.as_slice()).unwrap_or_default();
-    let line = containers.iter().find_map(|container| {
-        let words = container.command.iter().flatten().chain(container.args.iter().flatten());
-        let mut words = words.skip_while(|word| *word != "run");
-        words.next().map(|_| words.cloned().collect::<Vec<_>>())
-    });
-    let line = line.ok_or("none of its containers runs `singletrack run …`")?;
-    let line = Line::try_parse_from(line).map_err(|error| {
-        let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        format!("its arguments are not understood: {}", first.trim_start_matches("error: "))
-    })?;
-    Ok(line.args)
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
     use serde_json::json;
 
     use super::*;
 
+    #[derive(Parser)]
+    #[command(no_binary_name = true)]
+    struct Line {
+        #[command(flatten)]
+        spec: SpecArgs,
+    }
+
     fn spec(line: &[&str], base: Option<SyncRequestSpec>) -> SyncRequestSpec {
-        Line::try_parse_from(line).unwrap().args.spec.over(base)
+        Line::try_parse_from(line).unwrap().spec.over(base)
     }
 
     #[test]
@@ -254,36 +228,5 @@ mod tests {
         assert_eq!("cj/nightly".parse(), Ok(Origin::CronJob("nightly".into())));
         assert_eq!("sr/now".parse(), Ok(Origin::SyncRequest(RequestName("now".into()))));
         assert!("nightly".parse::<Origin>().unwrap_err().contains("cronjob/NAME"));
-    }
-
-    fn cron_job(command: serde_json::Value, args: serde_json::Value) -> CronJob {
-        let containers = json!([{"name": "sidecar", "args": ["serve"]},
-            {"name": "c", "command": command, "args": args}]);
-        let spec = json!({"schedule": "@daily", "jobTemplate": {"spec": {"template": {"spec":
-            {"containers": containers}}}}});
-        serde_json::from_value(json!({"spec": spec})).unwrap()
-    }
-
-    #[test]
-    fn a_cron_job_is_read_by_what_follows_the_word_run() {
-        let args = json!(["run", "scheduled", "--policy", "coalesce", "--wait"]);
-        for (command, args) in [
-            (json!(null), args.clone()),
-            (json!(["singletrack"]), args.clone()),
-            (json!(["/singletrack", "--log", "info"]), args.clone()),
-            (json!(["singletrack", "run", "scheduled"]), json!(["--policy=coalesce"])),
-        ] {
-            let spec = of_cron_job(&cron_job(command, args)).unwrap().spec.over(None);
-            assert_eq!(spec.type_, RunType::Scheduled);
-            assert_eq!(spec.concurrency_policy, ConcurrencyPolicy::Coalesce);
-        }
-    }
-
-    #[test]
-    fn a_cron_job_of_another_kind_is_told_so() {
-        let error = |args| of_cron_job(&cron_job(json!(null), args)).unwrap_err();
-        assert!(error(json!(["sh", "-c", "singletrack run"])).contains("singletrack run"));
-        assert!(error(json!(["run", "--sooner"])).contains("--sooner"));
-        assert!(of_cron_job(&CronJob::default()).is_err());
     }
 }

@@ -7,8 +7,10 @@ use http::header::CONTENT_TYPE;
 use k8s_openapi::api::batch::v1::CronJob;
 use kube::{Api, Client, Resource};
 
+use super::cron_job::of_cron_job;
 use super::follow::{existing, follow};
-use super::manifest::{Origin, RequestName, SpecArgs, of_cron_job};
+use super::label::Label;
+use super::manifest::{Origin, RequestName, SpecArgs};
 use super::{Exit, Failure, NamespaceArgs, connect, duration, print};
 use crate::api::{SyncRequest, SyncRequestSpec};
 
@@ -33,22 +35,30 @@ enum DryRun {
 #[command(after_help = "\
 With --from cronjob/NAME the request is what the CronJob's first container that has the word `run`
 in its command or arguments would ask for: what follows that word is read as it is here, without
---name, --namespace, --wait, --timeout, --output and --dry-run. Flags that are given win.
+--name, --label, --namespace, --wait and whatever else is not a field of the request. Flags that are
+given win.
 
 Examples:
   singletrack run -r acme/widgets --wait
   singletrack run scheduled --policy coalesce --ttl 1d
   singletrack run --from cronjob/nightly --full -w --timeout 2h
   singletrack run --from syncrequest/now
+  singletrack run --name nightly-29 --label team=web --ignore-already-exists
   singletrack run --dry-run=client -o yaml > request.yaml")]
 pub(super) struct RunArgs {
     #[command(flatten)]
-    pub(super) spec: SpecArgs,
+    spec: SpecArgs,
     #[command(flatten)]
     namespace: NamespaceArgs,
     /// The name of the request. Default: the type and a few letters.
     #[arg(long)]
     name: Option<RequestName>,
+    /// A label of the request, as team=web; may be given several times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    label: Vec<Label>,
+    /// A request of this name that is there already is a success, whatever it asks for.
+    #[arg(long, requires = "name")]
+    ignore_already_exists: bool,
     /// Ask for the same as this one: cronjob/NAME or syncrequest/NAME.
     #[arg(long, value_name = "KIND/NAME")]
     from: Option<Origin>,
@@ -85,12 +95,45 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     if args.dry_run == DryRun::Client {
         return show(&request, &args);
     }
-    let created = create(&client, &namespace, &request, args.dry_run == DryRun::Server).await?;
+    let created = create(&client, &namespace, &request, args.dry_run == DryRun::Server).await;
+    let requests = Api::namespaced(client, &namespace);
+    let created = match (created, &args.name) {
+        (Err(Refusal::AlreadyExists(_)), Some(name)) if args.ignore_already_exists => {
+            return there_already(&requests, &namespace, name, &args).await;
+        }
+        (created, _) => created.map_err(Failure::from)?,
+    };
     show(&created, &args)?;
     if !args.wait {
         return Ok(Exit::Succeeded);
     }
-    follow(&Api::namespaced(client, &namespace), &created, args.timeout).await
+    follow(&requests, &created, args.timeout).await
+}
+
+/// What is left to do when the request is there already. It is read only where it is asked for, so
+/// that a CronJob's pod needs no right but to create.
+async fn there_already(
+    requests: &Api<SyncRequest>,
+    namespace: &str,
+    name: &RequestName,
+    args: &RunArgs,
+) -> Result<Exit, Failure> {
+    eprintln!("syncrequest.singletrack.dev/{name} is there already; nothing was created");
+    let printed = matches!(args.output, Some(Output::Json | Output::Yaml));
+    if !args.wait && !printed {
+        if args.output.is_some() {
+            println!("syncrequest.singletrack.dev/{name}");
+        }
+        return Ok(Exit::Succeeded);
+    }
+    let request = existing(requests, namespace, name).await?;
+    if args.output.is_some() {
+        show(&request, args)?;
+    }
+    if !args.wait {
+        return Ok(Exit::Succeeded);
+    }
+    follow(requests, &request, args.timeout).await
 }
 
 fn request(args: &RunArgs, base: Option<SyncRequestSpec>) -> SyncRequest {
@@ -102,6 +145,9 @@ fn request(args: &RunArgs, base: Option<SyncRequestSpec>) -> SyncRequest {
         request.metadata.generate_name = Some(format!("{}-", type_.as_str()));
     }
     request.metadata.namespace.clone_from(&args.namespace.namespace);
+    if !args.label.is_empty() {
+        request.metadata.labels = Some(args.label.iter().map(Label::pair).collect());
+    }
     request
 }
 
@@ -171,13 +217,33 @@ async fn copied(
     Ok(SyncRequestSpec { cancel: false, suspend: false, ..request.spec })
 }
 
+/// Why a request was not created.
+enum Refusal {
+    AlreadyExists(Failure),
+    Other(Failure),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::AlreadyExists(failure) | Refusal::Other(failure) => failure,
+        }
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
+    }
+}
+
 /// Creates the request. A field that the API server does not know is refused, and not dropped.
 async fn create(
     client: &Client,
     namespace: &str,
     request: &SyncRequest,
     dry_run: bool,
-) -> Result<SyncRequest, Failure> {
+) -> Result<SyncRequest, Refusal> {
     let dry_run = if dry_run { "&dryRun=All" } else { "" };
     let place = SyncRequest::url_path(&(), Some(namespace));
     let url = format!("{place}?fieldValidation=Strict&fieldManager=singletrack{dry_run}");
@@ -186,17 +252,20 @@ async fn create(
     let call = http::Request::post(url).header(CONTENT_TYPE, "application/json").body(body);
     let call = call.map_err(|error| Failure::of("the namespace is not a name", &error))?;
     client.request(call).await.map_err(|error| match &error {
-        kube::Error::Api(status) if status.code == 409 => Failure::plain(format!(
-            "{doing}: {}; a new run is a new name: choose another, or leave --name out",
-            status.message
-        )),
+        kube::Error::Api(status) if status.reason == "AlreadyExists" => {
+            Refusal::AlreadyExists(Failure::plain(format!(
+                "{doing}: {}; a new run is a new name: choose another, or leave --name out",
+                status.message
+            )))
+        }
         kube::Error::Api(status) if status.message.contains("strict decoding") => {
             Failure::plain(format!(
                 "{doing}: {}; the SyncRequest definition is too old: singletrack crd | kubectl \
                  apply --server-side -f -",
                 status.message
             ))
+            .into()
         }
-        _ => Failure::kube(doing, &error),
+        _ => Failure::kube(doing, &error).into(),
     })
 }

@@ -2,19 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use k8s_openapi::api::authentication::v1::TokenRequest;
-use k8s_openapi::api::core::v1::ServiceAccount;
-use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::Api;
 use kube::api::PostParams;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 use singletrack::lease::{set_paused, vacant};
 use singletrack::store::{Sqlite, Store};
 
 use crate::requests::github;
 use crate::stand_in::{Fault, Matcher, StandIn};
-use crate::support::{Command, Namespace, Said, TOKEN, cluster, operator, poll};
+use crate::support::{Account, Command, Namespace, Said, TOKEN, operator, poll, rule};
 
 /// The doctor of an operator for `github`, with the database in `folder`.
 fn doctor(space: &Namespace, github: &StandIn, folder: &Path) -> Command {
@@ -73,46 +68,13 @@ async fn a_right_that_is_missing_is_named() {
 
 /// A kubeconfig of a service account that lacks a few rights.
 async fn limited(space: &Namespace, folder: &Path) -> PathBuf {
-    create::<ServiceAccount>(space, json!({"metadata": {"name": "operator"}})).await;
-    let rule = |group, resources: &[&str], verbs: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
     let rules = [
         rule("coordination.k8s.io", &["leases"], &["get", "list", "watch", "create"]),
         rule("", &["pods", "namespaces"], &["get"]),
         rule("events.k8s.io", &["events"], &["create", "patch"]),
         rule("singletrack.dev", &["syncrequests"], &["get", "list", "watch"]),
     ];
-    create::<Role>(space, json!({"metadata": {"name": "operator"}, "rules": rules})).await;
-    let subject = json!({"kind": "ServiceAccount", "name": "operator", "namespace": space.name});
-    let granted =
-        json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operator"});
-    let binding =
-        json!({"metadata": {"name": "operator"}, "subjects": [subject], "roleRef": granted});
-    create::<RoleBinding>(space, binding).await;
-
-    let accounts: Api<ServiceAccount> = Api::namespaced(space.client.clone(), &space.name);
-    let request: TokenRequest =
-        serde_json::from_value(json!({"metadata": {}, "spec": {"audiences": []}})).unwrap();
-    let token =
-        accounts.create_token_request("operator", &PostParams::default(), &request).await.unwrap();
-    let text = std::fs::read_to_string(&cluster().kubeconfig).unwrap();
-    let mut config: Value = serde_saphyr::from_str(&text).unwrap();
-    config["users"][0]["user"] = json!({"token": token.status.unwrap().token});
-    let path = folder.join("limited");
-    std::fs::write(&path, config.to_string()).unwrap();
-    path
-}
-
-async fn create<K>(space: &Namespace, object: Value)
-where
-    K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
-        + DeserializeOwned
-        + serde::Serialize
-        + Clone
-        + std::fmt::Debug,
-{
-    let objects: Api<K> = Api::namespaced(space.client.clone(), &space.name);
-    let object = serde_json::from_value(object).unwrap();
-    objects.create(&PostParams::default(), &object).await.unwrap();
+    Account::new(space, "operator", &rules).await.kubeconfig(folder)
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod stand_in;
 mod support;
 
 mod admission;
+mod asking;
 mod auth;
 mod automation;
 mod automation_limits;
@@ -19,6 +20,7 @@ mod coalesce;
 mod commands;
 mod crds;
 mod doctor;
+mod e2e;
 mod failing;
 mod hostile;
 mod issues;

@@ -56,12 +56,19 @@ fn start() -> Cluster {
         let config = Config::from_custom_kubeconfig(read, &options).await;
         let config = config.expect("the kubeconfig fits");
         let client = Client::try_from(config.clone()).expect("a client");
-        let crds: Api<CustomResourceDefinition> = Api::all(client);
+        let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
         let crd = crd();
         let name = crd.name_any();
         crds.create(&PostParams::default(), &crd).await.expect("the CRD is accepted");
         let established = await_condition(crds, &name, conditions::is_crd_established());
         awaited("the CRD", established).await.expect("the CRD is established");
+        // Its schema is served a moment later.
+        poll("the schema of the CRD", async || {
+            let place = "/openapi/v3/apis/singletrack.dev/v1alpha1";
+            let request = http::Request::get(place).body(Vec::new()).expect("it is a request");
+            client.request::<serde_json::Value>(request).await.ok()
+        })
+        .await;
         config
     });
     Cluster { kubeconfig, config, _starter: starter }

@@ -1,5 +1,6 @@
 //! What the tests need: a real control plane, operators as processes, a proxy before one of them.
 
+mod account;
 mod cluster;
 mod command;
 mod description;
@@ -13,6 +14,7 @@ mod run;
 
 use std::time::Duration;
 
+pub(crate) use account::{Account, rule};
 pub(crate) use cluster::{Namespace, cluster, phase_of};
 pub(crate) use command::{Command, Said};
 pub(crate) use dump::{Dump, dump, normal, rows};

@@ -1,0 +1,67 @@
+//! A service account with a few rights, and the kubeconfig that a process of it has.
+
+use std::path::{Path, PathBuf};
+
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use kube::Api;
+use kube::api::PostParams;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{Namespace, cluster};
+
+/// A service account of a namespace, with a Role of its name.
+pub(crate) struct Account {
+    token: String,
+}
+
+/// A rule of a Role.
+pub(crate) fn rule(group: &str, resources: &[&str], verbs: &[&str]) -> Value {
+    json!({"apiGroups": [group], "resources": resources, "verbs": verbs})
+}
+
+impl Account {
+    /// Creates it. The API server needs a moment until the Role counts.
+    pub(crate) async fn new(space: &Namespace, name: &str, rules: &[Value]) -> Self {
+        create::<ServiceAccount>(space, json!({"metadata": {"name": name}})).await;
+        create::<Role>(space, json!({"metadata": {"name": name}, "rules": rules})).await;
+        let subject = json!({"kind": "ServiceAccount", "name": name, "namespace": space.name});
+        let granted =
+            json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name});
+        let binding =
+            json!({"metadata": {"name": name}, "subjects": [subject], "roleRef": granted});
+        create::<RoleBinding>(space, binding).await;
+        let accounts: Api<ServiceAccount> = Api::namespaced(space.client.clone(), &space.name);
+        let request: TokenRequest =
+            serde_json::from_value(json!({"metadata": {}, "spec": {"audiences": []}}))
+                .expect("it is one");
+        let made = accounts.create_token_request(name, &PostParams::default(), &request).await;
+        let token = made.expect("a token").status.expect("it has a status").token;
+        Self { token }
+    }
+
+    /// Writes a kubeconfig of it into the folder.
+    pub(crate) fn kubeconfig(&self, folder: &Path) -> PathBuf {
+        let text = std::fs::read_to_string(&cluster().kubeconfig).expect("it can be read");
+        let mut config: Value = serde_saphyr::from_str(&text).expect("it is YAML");
+        config["users"][0]["user"] = json!({"token": self.token});
+        let path = folder.join("limited");
+        std::fs::write(&path, config.to_string()).expect("it can be written");
+        path
+    }
+}
+
+async fn create<K>(space: &Namespace, object: Value)
+where
+    K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
+        + DeserializeOwned
+        + serde::Serialize
+        + Clone
+        + std::fmt::Debug,
+{
+    let objects: Api<K> = Api::namespaced(space.client.clone(), &space.name);
+    let object = serde_json::from_value(object).expect("it is one");
+    objects.create(&PostParams::default(), &object).await.expect("it is accepted");
+}
