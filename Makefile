@@ -1,6 +1,6 @@
 # The commands of this project. Each says what it does and ends clean.
 
-.PHONY: demo test fuzz check
+.PHONY: demo test e2e image fuzz check
 
 demo: ## The main job on a real API server, with everything it needs (the first time about ten minutes)
 	@sh examples/demo/run
@@ -10,6 +10,12 @@ test: ## All tests: unit tests, and the integration tests on a real control plan
 	@sh tests/referee/build >/dev/null
 	@sh tests/postgres/build >/dev/null
 	cargo test
+
+e2e: ## Helm, kubectl and CronJobs on a real node, or in the cluster that KUBECONFIG names; SHORT=1 for the main job only
+	@sh tests/node/e2e $(if $(SHORT),short)
+
+image: ## The image, in target/image/singletrack.tar, without a network
+	@sh tests/image/build
 
 SECONDS ?= 60
 fuzz: ## Hostile input for every decoder; SECONDS=… for each target

@@ -37,6 +37,7 @@ pub use config::{ConfigArgs, Configuration};
 pub use database::Location;
 pub use exit::{Exit, Failure};
 
+pub use crate::controller::rights::NEEDED;
 use crate::controller::{self, ControllerArgs};
 use crate::report::{LogFormat, start};
 

@@ -23,39 +23,30 @@ use crate::store::chain;
 /// How long nothing is asked while nothing is missing and nothing fails.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Where a right is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// In the operator's own namespace.
-    Own,
-    /// Wherever it watches requests.
-    Watched,
-}
-
-/// What the operator does there: place, group, resource, verbs.
-const NEEDED: [(Place, &str, &str, &[&str]); 6] = [
-    (Place::Own, "coordination.k8s.io", "leases", &["get", "list", "watch", "create", "update"]),
-    (Place::Own, "", "pods", &["get"]),
-    (Place::Watched, "events.k8s.io", "events", &["create", "patch"]),
-    (Place::Watched, GROUP, "syncrequests", &["get", "list", "watch", "delete"]),
-    (Place::Watched, GROUP, "syncrequests/status", &["patch"]),
-    (Place::Own, "", "namespaces", &["get"]),
+/// What the operator does there: group, resource, subresource, verbs.
+pub const NEEDED: [(&str, &str, &str, &[&str]); 6] = [
+    ("coordination.k8s.io", "leases", "", &["get", "list", "watch", "create", "update"]),
+    ("", "pods", "", &["get"]),
+    ("events.k8s.io", "events", "", &["create", "patch"]),
+    (GROUP, "syncrequests", "", &["get", "list", "watch", "delete"]),
+    (GROUP, "syncrequests", "status", &["patch"]),
+    ("", "namespaces", "", &["get"]),
 ];
 
 /// One thing that the operator does in the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Right {
-    place: Place,
     group: &'static str,
     resource: &'static str,
+    subresource: &'static str,
     verb: &'static str,
 }
 
 impl Right {
     /// All that the operator needs.
     pub(crate) fn all() -> Vec<Self> {
-        let of = |(place, group, resource, verbs): (Place, _, _, &'static [&str])| {
-            verbs.iter().map(move |verb| Self { place, group, resource, verb })
+        let of = |(group, resource, subresource, verbs): (_, _, _, &'static [&str])| {
+            verbs.iter().map(move |verb| Self { group, resource, subresource, verb })
         };
         NEEDED.into_iter().flat_map(of).collect()
     }
@@ -65,23 +56,33 @@ impl Right {
         self.resource == "events"
     }
 
+    /// Whether it is needed wherever requests are watched, and not only in the operator's namespace.
+    fn is_where_requests_are(&self) -> bool {
+        self.group == GROUP || self.is_of_events()
+    }
+
+    /// The resource as a rule names it.
+    fn object(&self) -> String {
+        let slash = if self.subresource.is_empty() { "" } else { "/" };
+        format!("{}{slash}{}", self.resource, self.subresource)
+    }
+
     /// The rule that grants it.
     fn rule(&self) -> String {
-        let Self { group, resource, verb, .. } = self;
+        let (Self { group, verb, .. }, resource) = (self, self.object());
         format!("{{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [\"{verb}\"]}}")
     }
 
     fn review(&self, namespace: &str, everywhere: bool) -> SelfSubjectAccessReview {
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let (resource, sub) = self.resource.split_once('/').unwrap_or((self.resource, ""));
         let attributes = ResourceAttributes {
             group: text(self.group),
-            resource: text(resource),
-            subresource: text(sub),
+            resource: text(self.resource),
+            subresource: text(self.subresource),
             verb: text(self.verb),
             namespace: text(namespace).filter(|_| !everywhere),
             // Its own only, which a Role in it can allow.
-            name: text(namespace).filter(|_| resource == "namespaces"),
+            name: text(namespace).filter(|_| self.resource == "namespaces"),
             ..ResourceAttributes::default()
         };
         let spec = SelfSubjectAccessReviewSpec {
@@ -94,7 +95,7 @@ impl Right {
 
 impl fmt::Display for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.verb, self.resource)
+        write!(f, "{} {}", self.verb, self.object())
     }
 }
 
@@ -107,7 +108,7 @@ pub(crate) async fn missing(
 ) -> kube::Result<Vec<Right>> {
     let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
     let asked = Right::all().into_iter().map(async |right| {
-        let everywhere = all && right.place == Place::Watched;
+        let everywhere = all && right.is_where_requests_are();
         let review = right.review(namespace, everywhere);
         let answer = reviews.create(&PostParams::default(), &review).await?;
         let allowed = answer.status.is_some_and(|status| status.allowed);
@@ -176,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told_with_the_rule_that_grants_it() {
-        let right = |verb| Right { place: Place::Own, group: "x.io", resource: "things", verb };
+        let right = |verb| Right { group: "x.io", resource: "things", subresource: "", verb };
         let said = told(&[right("get"), right("list")], "tools");
         assert!(said.starts_with("may not get things, list things in namespace tools: add this"));
         let rule = r#"{apiGroups: ["x.io"], resources: ["things"], verbs: ["list"]}"#;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
@@ -21,10 +22,15 @@ pub(crate) struct Said {
 impl Command {
     /// A command without a cluster, in an empty environment.
     pub(crate) fn new(args: &[&str]) -> Self {
+        Self::of(env!("CARGO_BIN_EXE_singletrack"), args)
+    }
+
+    /// Another program than ours, in the same environment.
+    pub(crate) fn of(program: &str, args: &[&str]) -> Self {
         // The kernel kills it when the test ends, however that ends.
         let mut command = std::process::Command::new("setpriv");
         command
-            .args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_singletrack")])
+            .args(["--pdeathsig", "KILL", "--", program])
             .args(args)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -43,6 +49,11 @@ impl Command {
     /// A command about the database in `folder`.
     pub(crate) fn about(folder: &Path, args: &[&str]) -> Self {
         Self::new(args).env("SINGLETRACK_DATABASE", folder.join("store.db"))
+    }
+
+    pub(crate) fn args(mut self, args: &[&str]) -> Self {
+        self.0.args(args);
+        self
     }
 
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
@@ -78,6 +89,16 @@ impl Running {
         let status = poll("a command ends", ended).await;
         let code = status.code().unwrap_or(-1);
         Said { code, out: read(&mut self.out), err: read(&mut self.err) }
+    }
+}
+
+impl Running {
+    /// What it has printed until now.
+    pub(crate) fn so_far(&self) -> String {
+        let mut bytes = vec![0; 1 << 20];
+        let read = self.out.read_at(&mut bytes, 0).expect("it can be read");
+        bytes.truncate(read);
+        String::from_utf8(bytes).expect("it is text")
     }
 }
 

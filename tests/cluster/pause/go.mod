@@ -1,0 +1,3 @@
+module singletrack.dev/tests/node/pause
+
+go 1.26.0

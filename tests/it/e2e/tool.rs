@@ -1,0 +1,42 @@
+//! kubectl and helm, as people call them.
+
+use crate::support::{Command, Namespace, Said};
+
+/// What kubectl says in the namespace.
+pub(super) async fn kubectl(space: &Namespace, args: &[&str]) -> Said {
+    tool("kubectl", space, args).said().await
+}
+
+/// What helm says in the namespace.
+pub(super) async fn helm(space: &Namespace, args: &[&str]) -> Said {
+    tool("helm", space, args).said().await
+}
+
+/// A program of the cluster's folder, or of the PATH in somebody's own cluster.
+pub(super) fn tool(name: &str, space: &Namespace, args: &[&str]) -> Command {
+    let folder = setting("SINGLETRACK_CLUSTER").map(|folder| folder + "/").unwrap_or_default();
+    Command::of(&format!("{folder}{name}"), &["--namespace", &space.name])
+        .args(args)
+        .env("KUBECONFIG", kubeconfig())
+        // Where helm keeps what it has seen.
+        .env("HOME", env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// Our own program, outside of the cluster.
+pub(super) async fn singletrack(space: &Namespace, args: &[&str]) -> Said {
+    Command::new(args).args(&["-n", &space.name]).env("KUBECONFIG", kubeconfig()).said().await
+}
+
+/// An image as NAME:TAG: that of the variable, or the one that was built from these sources.
+pub(super) fn image(variable: &str, name: &str) -> String {
+    setting(variable).unwrap_or_else(|| format!("localhost/{name}:{}", env!("CARGO_PKG_VERSION")))
+}
+
+/// What whoever calls `make e2e` says of the cluster.
+pub(super) fn setting(variable: &str) -> Option<String> {
+    std::env::var_os(variable).map(|value| value.into_string().expect("it is text"))
+}
+
+fn kubeconfig() -> String {
+    setting("KUBECONFIG").expect("KUBECONFIG names a cluster")
+}
