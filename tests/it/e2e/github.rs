@@ -25,11 +25,6 @@ impl GitHub {
     pub(super) const SLOW: Self =
         Self { repositories: 12, issues: 400, latency: 250, ..Self::SMALL };
 
-    /// How many issues a run over all stores.
-    pub(super) fn stored(&self) -> i64 {
-        i64::try_from(self.repositories * self.issues / 4 * 3).expect("a small number")
-    }
-
     pub(super) fn url(space: &Namespace) -> String {
         format!("http://github.{}.svc.cluster.local:8080", space.name)
     }

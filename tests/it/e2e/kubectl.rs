@@ -19,7 +19,7 @@ async fn kubectl_explains_waits_watches_selects_and_applies() {
     let explained = kubectl(&space, &["explain", "syncrequest.spec.concurrencyPolicy"]).await;
     explained.with(0, &["FIELD: concurrencyPolicy", "Queue", "Coalesce", "Reject"]);
 
-    let args = ["get", "sr", "--watch", "--output-watch-events", "-o", "name"];
+    let args = ["get", "sr", "--watch", "--output-watch-events"];
     let watch = tool("kubectl", &space, &args).start();
     apply(&space, "waited-for").await;
     let wait = ["wait", "--for=condition=Ready", "sr/waited-for", "--timeout=80s"];

@@ -27,7 +27,7 @@ async fn install_apply_a_cronjob_and_a_deleted_pod() {
     assert_eq!(phase_of(&request), Phase::Succeeded, "{:?}", request.status);
     let takeovers = "SELECT count(*) FROM sync_runs WHERE takeover_reason = 'PodGone'";
     assert_eq!(release.number(takeovers).await, 1);
-    release.holds_all_of(&GitHub::SLOW).await;
+    release.holds_all().await;
 
     release.set(json!({"schedules": {"often": {"type": "manual", "cron": "* * * * *"}}}));
     release.upgrade().await;
@@ -62,7 +62,7 @@ async fn a_killed_container_takes_over_from_itself_at_once() {
     assert_eq!(release.number(takeovers).await, 1);
     let [again] = &pods(&space).await[..] else { panic!("one pod") };
     assert_eq!(again.uid(), pod.uid(), "the container was started again, and not the pod");
-    release.holds_all_of(&GitHub::SLOW).await;
+    release.holds_all().await;
 }
 
 /// Applies a manual request, as the README shows it.

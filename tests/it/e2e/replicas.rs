@@ -47,7 +47,7 @@ async fn three_replicas_are_restarted_in_the_middle_of_a_run() {
     // Who holds the Lease when it is stopped gives it back: nobody had to take it from a dead one.
     let takeovers = "SELECT count(*) FROM sync_runs WHERE takeover_reason IS NOT NULL";
     assert_eq!(release.number(takeovers).await, 0);
-    release.holds_all_of(&GitHub::SLOW).await;
+    release.holds_all().await;
     assert!(names(&release).await.is_disjoint(&before), "none of the first pods is left");
 }
 

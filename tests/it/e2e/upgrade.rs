@@ -39,7 +39,7 @@ async fn a_changed_definition_and_configuration_come_with_the_upgrade_and_go_wit
     let request = ends_well(release, "after-the-rollback").await;
     let repositories = request.status.and_then(|status| status.result).map(|it| it.repositories);
     assert_eq!(repositories, Some(GitHub::SLOW.repositories.try_into().expect("few")));
-    release.holds_all_of(&GitHub::SLOW).await;
+    release.holds_all().await;
 }
 
 #[tokio::test]
