@@ -55,7 +55,7 @@ pub(super) async fn backup(args: BackupArgs) -> Result<Exit, Failure> {
     let part = PathBuf::from(part);
     File::create_new(&part).map_err(|error| cannot(&part, &error))?;
     let done = match checked(&database, &part).await {
-        Ok(held) => named(&part, &args.file).map(|()| format!("{}: {held}", shown)),
+        Ok(held) => named(&part, &args.file).map(|()| format!("{shown}: {held}")),
         Err(error) => Err(error),
     };
     if done.is_err() {

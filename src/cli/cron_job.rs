@@ -127,7 +127,10 @@ mod tests {
         cli.build();
         let run = cli.find_subcommand("run").unwrap();
         let line = Line::command();
-        for flag in run.get_arguments().filter(|flag| flag.get_id() != "help") {
+        for flag in run
+            .get_arguments()
+            .filter(|flag| !["help", "version"].contains(&flag.get_id().as_str()))
+        {
             let same = |it: &&clap::Arg| it.get_id() == flag.get_id();
             let here = line.get_arguments().find(same);
             let here = here.unwrap_or_else(|| panic!("{} is not known", flag.get_id()));

@@ -49,3 +49,4 @@ mod switch;
 mod sync;
 mod terminal;
 mod tidy;
+mod values;

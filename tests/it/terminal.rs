@@ -25,13 +25,13 @@ async fn kubectl_completes_commands_flags_and_names() {
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     symlink(env!("CARGO_BIN_EXE_singletrack"), folder.path().join("kubectl-singletrack")).unwrap();
-    let path = std::env::var("PATH").unwrap();
+    let path = std::env::var_os("PATH").unwrap();
     let complete = |words: &[&str]| -> Vec<String> {
         let output = Process::new(programs().join("kubectl"))
             .arg("__complete")
             .arg("singletrack")
             .args(words)
-            .env("PATH", format!("{}:{path}", folder.path().display()))
+            .env("PATH", format!("{}:{}", folder.path().display(), path.display()))
             .env("KUBECONFIG", &cluster().kubeconfig)
             .env("HOME", folder.path())
             .output()

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
 use futures::future::join_all;
 use kube::ResourceExt;
 use kube::api::PostParams;
 use serde_json::{Value, json};
 use singletrack::api::{Phase, RunType, SyncRequestSpec};
 use singletrack::lease::{Claim, Holder, RunNumber, Times, grant, renew, vacant};
+use singletrack::process::clock::Clock;
 
 use super::tool::{Tools, one};
 use crate::requests::{github, open_issues};
@@ -21,7 +21,7 @@ use crate::support::{Account, Namespace, Operator, awaited, operator, phase_of, 
 struct Verb {
     rule: usize,
     resource: String,
-    verb: String,
+    name: String,
 }
 
 /// The rules of the operator's Role as the chart has them.
@@ -40,7 +40,7 @@ fn verbs(rules: &[Value]) -> Vec<Verb> {
         let resources = rule["resources"].as_array().expect("resources");
         assert_eq!(resources.len(), 1, "{rule}");
         let verbs = rule["verbs"].as_array().expect("verbs").iter();
-        let of = |verb| Verb { rule: at, resource: text(&resources[0]), verb: text(verb) };
+        let of = |verb| Verb { rule: at, resource: text(&resources[0]), name: text(verb) };
         verbs.map(of).collect()
     };
     rules.iter().enumerate().flat_map(of).collect()
@@ -50,7 +50,7 @@ fn verbs(rules: &[Value]) -> Vec<Verb> {
 fn without(rules: &[Value], verb: &Verb) -> Vec<Value> {
     let mut rules = rules.to_vec();
     let left = rules[verb.rule]["verbs"].as_array_mut().expect("verbs");
-    left.retain(|it| text(it) != verb.verb);
+    left.retain(|it| text(it) != verb.name);
     if left.is_empty() {
         rules.remove(verb.rule);
     }
@@ -70,16 +70,17 @@ async fn held_by_the_gone(space: &Namespace) {
         run_type: "manual",
         number: RunNumber(1),
     };
-    let lease = renew(&grant(&vacant("singletrack"), &claim, &times, Utc::now()), Utc::now());
+    let now = Clock::default().now();
+    let lease = renew(&grant(&vacant("singletrack"), &claim, &times, now), now);
     space.leases().create(&PostParams::default(), &lease).await.expect("it is accepted");
 }
 
 /// Makes the operator need the verb.
 async fn need(verb: &Verb, space: &Namespace, github: &StandIn) {
-    let ttl = (verb.verb == "delete").then_some(0);
+    let ttl = (verb.name == "delete").then_some(0);
     let spec =
         SyncRequestSpec { ttl_seconds_after_finished: ttl, ..SyncRequestSpec::of(RunType::Manual) };
-    if (verb.resource.as_str(), verb.verb.as_str()) != ("events", "patch") {
+    if (verb.resource.as_str(), verb.name.as_str()) != ("events", "patch") {
         space.create("asks", spec).await;
         return;
     }
@@ -97,13 +98,13 @@ async fn need(verb: &Verb, space: &Namespace, github: &StandIn) {
 
 /// Waits until the log tells of a call that the API server has refused for want of the verb.
 async fn refused(operator: &Operator, verb: &Verb) {
-    let words = format!("cannot {} resource \"{}\"", verb.verb, verb.resource);
+    let words = format!("cannot {} resource \"{}\"", verb.name, verb.resource);
     let what = format!("the log says {words}");
     poll(&what, async || operator.log().replace('\\', "").contains(&words).then_some(())).await;
 }
 
 async fn taken_away(rules: &[Value], verb: &Verb) {
-    let Verb { resource, verb: name, .. } = verb;
+    let Verb { resource, name, .. } = verb;
     let space = Namespace::new(&format!("verb-{name}")).await;
     let in_space = |rule: &Value| -> Value {
         let rule = rule.to_string().replace("\"here\"", &format!("{:?}", space.name));

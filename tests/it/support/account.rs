@@ -41,8 +41,8 @@ impl Account {
                 .expect("it is one");
         let made = accounts.create_token_request(name, &PostParams::default(), &request).await;
         let token = made.expect("a token").status.expect("it has a status").token;
-        let roles = Api::namespaced(space.client.clone(), &space.name);
-        Self { token, name: name.to_owned(), roles }
+        let api = Api::namespaced(space.client.clone(), &space.name);
+        Self { token, name: name.to_owned(), roles: api }
     }
 
     /// Gives its Role other rules.
