@@ -3,7 +3,9 @@
 //! Order of stopping: readiness goes; no request is taken any more; calls to GitHub are dropped and
 //! the current transaction ends; the request is queued again; the Lease is freed.
 
+pub(crate) mod rights;
 pub(crate) mod schema;
+mod watches;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,8 +22,9 @@ use kube::{Api, Client, Config, ResourceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::watches::Watches;
 use crate::api::SyncRequest;
-use crate::cli::{ConfigArgs, Configuration, Exit, Failure};
+use crate::cli::{BAD_CLUSTER, ConfigArgs, Configuration, Exit, Failure, NO_CLUSTER};
 use crate::lease::{Identity, Keeper, Seen};
 use crate::process::clock::Clock;
 use crate::process::serve::{Health, serve};
@@ -59,19 +62,22 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
     let config = args.config.read()?;
     let stop = CancellationToken::new();
     cancel_on_signal(stop.clone())
-        .map_err(|error| Failure::of("signals cannot be watched", &error))?;
+        .map_err(|error| Failure::of("signals cannot be watched", &error, "try again"))?;
     let (client, lock_client, namespace) = clients(args.pod_namespace).await?;
     let name = args.pod_name.unwrap_or_else(host_name);
-    let health = Health::starting(&["schema", "store", "lease", "requests"]);
+    let parts = [&["schema", "permissions", "store", "lease"][..], &Watches::PARTS].concat();
+    let health = Health::starting(&parts);
     let metrics = Metrics::default();
     let text = {
         let metrics = metrics.clone();
         move || metrics.text()
     };
     let done = CancellationToken::new();
-    let address = serve(args.listen, health.clone(), text, done.clone())
-        .await
-        .map_err(|error| Failure::of(&format!("cannot listen on {}", args.listen), &error))?;
+    let address =
+        serve(args.listen, health.clone(), text, done.clone()).await.map_err(|error| {
+            let doing = format!("cannot listen on {}", args.listen);
+            Failure::of(&doing, &error, "name another address with --listen")
+        })?;
     tracing::info!(%address, pod = name, namespace, "the operator has started");
 
     let clock = Clock::default();
@@ -94,11 +100,15 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
         lease,
         (health.clone(), report, clock),
     ));
+    let watches = Arc::new(Watches::new());
+    let (seen, place) = (Arc::clone(&watches), (namespace.clone(), all_namespaces));
+    let looking = tokio::spawn(rights::look(client, health, seen, place));
     let preparing = tokio::spawn(prepare_store(Arc::clone(&ctx), namespace));
     if schema_is_known(&ctx, &stop).await {
-        work(ctx, keeper, all_namespaces, stop).await;
+        work(ctx, keeper, (watches, all_namespaces), stop).await;
     }
     preparing.abort();
+    looking.abort();
     sql.close().await;
     done.cancel();
     tracing::info!("the operator has stopped");
@@ -152,19 +162,25 @@ async fn claim_store(ctx: &Context, namespace: &str) -> Result<(), Unclaimed> {
     let owner = namespaces.get(namespace).await.map_err(|error| {
         let why = chain(&error);
         Unclaimed::Namespace(format!(
-            "namespace {namespace:?} cannot be read (it needs the verb get): {why}"
+            "namespace {namespace:?} cannot be read: {why}; the operator's service account needs get \
+             on namespaces there"
         ))
     })?;
     ctx.store.prepare(&owner.uid().unwrap_or_default()).await.map_err(Unclaimed::Store)
 }
 
 /// Watches and works until told to stop, then until nothing of ours is under way.
-async fn work(ctx: Arc<Context>, keeper: Keeper, all: bool, stop: CancellationToken) {
+async fn work(
+    ctx: Arc<Context>,
+    keeper: Keeper,
+    (watches, all): (Arc<Watches>, bool),
+    stop: CancellationToken,
+) {
     let (lease_seen, news) = watch::channel(None);
-    let watching = tokio::spawn(watch_lease(Arc::clone(&ctx), lease_seen));
+    let watching = tokio::spawn(watch_lease(Arc::clone(&ctx), Arc::clone(&watches), lease_seen));
     let track = Track::new(Arc::clone(&ctx), keeper, news, stop.clone());
     let track = tokio::spawn(track.run());
-    reconcile_all(Arc::clone(&ctx), all, stop.clone(), track).await;
+    reconcile_all(Arc::clone(&ctx), (watches, all), stop.clone(), track).await;
     watching.abort();
 }
 
@@ -172,7 +188,7 @@ async fn work(ctx: Arc<Context>, keeper: Keeper, all: bool, stop: CancellationTo
 /// changes its request.
 async fn reconcile_all(
     ctx: Arc<Context>,
-    all: bool,
+    (watches, all): (Arc<Watches>, bool),
     stop: CancellationToken,
     track: tokio::task::JoinHandle<()>,
 ) {
@@ -185,14 +201,11 @@ async fn reconcile_all(
     let noting = Arc::clone(&ctx);
     let changes = watcher(requests, watcher::Config::default())
         .default_backoff()
-        .inspect(move |change| match change {
-            Ok(event) => {
+        .inspect(move |change| {
+            if let Ok(event) = change {
                 reconcile::note(event, &noting);
-                if matches!(event, Event::InitDone) {
-                    noting.health.well("requests");
-                }
             }
-            Err(error) => noting.health.ail("requests", &watch_trouble(error)),
+            watches.heard(&watches.requests, change, &noting.health);
         })
         .modify(trim)
         .reflect(writer)
@@ -234,12 +247,13 @@ fn again(request: Arc<SyncRequest>, error: &reconcile::Error, _: Arc<Context>) -
     Action::requeue(AGAIN_AFTER)
 }
 
-async fn watch_lease(ctx: Arc<Context>, seen: watch::Sender<Option<Seen>>) {
+async fn watch_lease(ctx: Arc<Context>, watches: Arc<Watches>, seen: watch::Sender<Option<Seen>>) {
     let leases: Api<Lease> = Api::namespaced(ctx.client.clone(), &ctx.lease.0);
     let ours = watcher::Config::default().fields(&format!("metadata.name={}", ctx.lease.1));
     let mut changes = watcher(leases, ours).default_backoff().boxed();
     let mut listed = None;
     while let Some(change) = changes.next().await {
+        watches.heard(&watches.lease, &change, &ctx.health);
         match change {
             Ok(Event::Init) => listed = None,
             Ok(Event::InitApply(lease)) => listed = Some(Arc::new(lease)),
@@ -253,24 +267,16 @@ async fn watch_lease(ctx: Arc<Context>, seen: watch::Sender<Option<Seen>>) {
     }
 }
 
-fn watch_trouble(error: &watcher::Error) -> String {
-    format!(
-        "cannot watch syncrequests: {}; the operator's service account needs get, list and watch \
-         on syncrequests.singletrack.dev",
-        chain(error)
-    )
-}
-
 /// The client for everything, the client for the Lease, and the operator's namespace.
 ///
 /// The one for the Lease does not retry: a write that was done and whose answer was lost would come
 /// back as a conflict.
 async fn clients(namespace: Option<String>) -> Result<(Client, Client, String), Failure> {
-    let config = Config::infer().await.map_err(|error| {
-        Failure::of("cannot find a cluster: set KUBECONFIG, or run inside a pod", &error)
-    })?;
+    let config = Config::infer()
+        .await
+        .map_err(|error| Failure::of("cannot find a cluster", &error, NO_CLUSTER))?;
     let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
-    let failed = |error| Failure::of("cannot make a client of the cluster", &error);
+    let failed = |error| Failure::of("cannot make a client of the cluster", &error, BAD_CLUSTER);
     let mut plain = config.clone();
     plain.default_retry = false;
     let client = Client::try_from(config).map_err(|error: kube::Error| failed(error))?;

@@ -38,6 +38,8 @@ pub enum TakenOver {
 }
 
 impl TakenOver {
+    pub const ALL: [Self; 4] = [Self::OwnEarlier, Self::Silent, Self::PodGone, Self::LongDead];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OwnEarlier => "OwnEarlier",

@@ -10,7 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Happening;
-use crate::api::ApiUse;
+use crate::api::{ApiUse, Phase};
+use crate::lease::TakenOver;
 use crate::store::RunState;
 
 type Labels = [(&'static str, &'static str); 1];
@@ -54,11 +55,28 @@ impl Default for Metrics {
         let waited = metrics.waited.clone();
         let help = "Time spent waiting for GitHub's limits";
         registry.register_with_unit("github_limit_wait", help, Unit::Seconds, waited);
-        Self { registry: Arc::new(registry), ..metrics }
+        let metrics = Self { registry: Arc::new(registry), ..metrics };
+        metrics.begin_at_zero();
+        metrics
     }
 }
 
 impl Metrics {
+    /// Lets every counter be there from the start: Prometheus does not see the step from nothing to
+    /// one.
+    fn begin_at_zero(&self) {
+        for phase in Phase::ALL.into_iter().filter(|phase| *phase != Phase::Pending) {
+            drop(self.changes.get_or_create(&[("phase", phase.as_str())]));
+        }
+        for why in TakenOver::ALL {
+            drop(self.takeovers.get_or_create(&[("reason", why.as_str())]));
+        }
+        for state in RunState::ALL.into_iter().filter(|state| *state != RunState::Running) {
+            drop(self.runs.get_or_create(&[("state", state.as_str())]));
+        }
+        self.asked(&ApiUse::default());
+    }
+
     /// The text that Prometheus reads.
     pub fn text(&self) -> String {
         let mut text = String::new();

@@ -45,7 +45,7 @@ pub enum RunState {
 }
 
 impl RunState {
-    const ALL: [Self; 6] = [
+    pub const ALL: [Self; 6] = [
         Self::Running,
         Self::Succeeded,
         Self::Partial,

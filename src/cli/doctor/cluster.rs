@@ -3,35 +3,20 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::future::join_all;
 use http::header::DATE;
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
-};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::PostParams;
 use kube::client::Body;
 use kube::{Api, Client, ResourceExt};
 use tokio::time::timeout;
 
 use super::check::Check;
-use crate::api::GROUP;
 use crate::cli::connect;
+use crate::controller::rights::{self, Right};
 use crate::controller::schema;
 use crate::lease::{Record, is_paused};
 use crate::process::clock::Clock;
 use crate::store::chain;
-
-/// What the operator does there: group, resource, subresource, verbs.
-const NEEDED: [(&str, &str, &str, &[&str]); 6] = [
-    ("coordination.k8s.io", "leases", "", &["get", "list", "watch", "create", "update"]),
-    ("", "pods", "", &["get"]),
-    ("events.k8s.io", "events", "", &["create", "patch"]),
-    (GROUP, "syncrequests", "", &["get", "list", "watch", "delete"]),
-    (GROUP, "syncrequests", "status", &["patch"]),
-    ("", "namespaces", "", &["get"]),
-];
 
 /// After so long the cluster counts as not answering.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -121,60 +106,15 @@ fn lock(lease: kube::Result<Option<Lease>>, name: &str) -> Check {
 }
 
 async fn permissions(client: &Client, namespace: &str, all: bool) -> Check {
-    let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
-    let asked = NEEDED.iter().flat_map(|(group, resource, sub, verbs)| {
-        verbs.iter().map(move |verb| (*group, *resource, *sub, *verb))
-    });
-    let answers = join_all(asked.map(async |(group, resource, sub, verb)| {
-        // Of all namespaces where the operator watches all of them.
-        let everywhere = all && group == GROUP;
-        let review = review((group, resource, sub, verb), namespace, everywhere);
-        let answer = reviews.create(&PostParams::default(), &review).await;
-        let allowed = answer.map(|answer| answer.status.is_some_and(|status| status.allowed));
-        let slash = if sub.is_empty() { "" } else { "/" };
-        allowed.map(|allowed| (!allowed).then(|| format!("{verb} {resource}{slash}{sub}")))
-    }))
-    .await;
-    let count = answers.len();
-    match answers.into_iter().collect::<Result<Vec<_>, _>>() {
+    match rights::missing(client, namespace, all).await {
         Err(error) => Check::fail(
             "permissions",
             format!("they cannot be asked for: {}; try `kubectl auth can-i --list`", chain(&error)),
         ),
-        Ok(missing) => {
-            let missing: Vec<_> = missing.into_iter().flatten().collect();
-            match missing.is_empty() {
-                true => Check::ok("permissions", format!("all {count} that the operator needs")),
-                false => {
-                    let missing = missing.join(", ");
-                    let next = "add this to the Role of its service account";
-                    let said = format!("may not {missing} in namespace {namespace}: {next}");
-                    Check::fail("permissions", said)
-                }
-            }
+        Ok(missing) if missing.is_empty() => {
+            let count = Right::all().len();
+            Check::ok("permissions", format!("all {count} that the operator needs"))
         }
+        Ok(missing) => Check::fail("permissions", rights::told(&missing, namespace)),
     }
-}
-
-fn review(
-    (group, resource, subresource, verb): (&str, &str, &str, &str),
-    namespace: &str,
-    everywhere: bool,
-) -> SelfSubjectAccessReview {
-    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let attributes = ResourceAttributes {
-        group: text(group),
-        resource: text(resource),
-        subresource: text(subresource),
-        verb: text(verb),
-        namespace: text(namespace).filter(|_| !everywhere),
-        // Its own only, which a Role in it can allow.
-        name: text(namespace).filter(|_| resource == "namespaces"),
-        ..ResourceAttributes::default()
-    };
-    let spec = SelfSubjectAccessReviewSpec {
-        resource_attributes: Some(attributes),
-        ..SelfSubjectAccessReviewSpec::default()
-    };
-    SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() }
 }

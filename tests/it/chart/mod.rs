@@ -1,0 +1,12 @@
+//! The Helm chart: what it refuses, what it renders, and how a release lives.
+
+mod configuration;
+mod form;
+mod monitoring;
+mod refuse;
+mod release;
+mod rights;
+mod schedules;
+mod sets;
+pub(crate) mod tool;
+mod verbs;

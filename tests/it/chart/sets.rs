@@ -1,0 +1,159 @@
+//! Sets of values that together turn each option on and off, and what holds of all of them.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::tool::{Tools, chart, of_kind};
+use crate::support::{Namespace, cluster};
+
+/// Values over those that each release needs, by what they are about.
+pub(super) const SETS: [(&str, &str); 24] = [
+    ("nothing", "{}"),
+    (
+        "names",
+        "{nameOverride: track, commonLabels: {team: web}, podLabels: {a: b}, podAnnotations: {c: d}}",
+    ),
+    (
+        "a whole name",
+        "{fullnameOverride: whole, extraObjects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: '{{ .Release.Name }}-more'}}, \"apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: text}\"]}",
+    ),
+    (
+        "an image",
+        "{image: {registry: 'registry.example:5000', repository: a/b, tag: t, pullPolicy: Always}, imagePullSecrets: [{name: pull}]}",
+    ),
+    (
+        "a digest",
+        "{image: {tag: t, digest: 'sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'}}",
+    ),
+    ("no definition", "{crds: {enabled: false}}"),
+    ("a definition that goes", "{crds: {keep: false, annotations: {a: b}}}"),
+    ("a definition with annotations", "{crds: {annotations: {a: b}}}"),
+    (
+        "no service account",
+        "{serviceAccount: {create: false}, rbac: {create: false, aggregateClusterRoles: false}}",
+    ),
+    (
+        "a service account",
+        "{serviceAccount: {name: mine, annotations: {a: b}}, lease: {name: lock, staleAfter: 1h, heartbeat: 1m 30s, protect: true}}",
+    ),
+    (
+        "an App",
+        "{github: {app: {id: 1234567890, installation: 9876543210}, apiUrl: 'http://github.test', allowInsecure: true, quotaFloor: 0}}",
+    ),
+    (
+        "a way",
+        "{github: {ca: {existingConfigMap: ca}, proxyUrl: 'http://proxy.example:3128', noProxy: [a, b]}}",
+    ),
+    ("a secret authority", "{github: {tokenKey: pat, ca: {existingSecret: ca, key: ca.pem}}}"),
+    (
+        "repositories",
+        "{repositories: {include: [a/b, c/*], exclude: [c/d], archived: true, forks: true}, rules: {closedStatus: status/x, keepLabels: [], excludeLabels: [a], writeBack: true, statuses: [x]}}",
+    ),
+    (
+        "a server",
+        "{database: {type: postgres, existingSecret: pg}, replicaCount: 3, topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {a: b}}}]}",
+    ),
+    (
+        "a server with all",
+        "{database: {type: postgres, existingSecret: pg, urlKey: url, passwordKey: password, schema: tracks, readerRoles: [bi], ca: {existingSecret: ca}}, podDisruptionBudget: {enabled: true}}",
+    ),
+    ("a volume", "{persistence: {size: 1.5Ti, storageClass: fast, keep: false}}"),
+    ("no class", "{persistence: {storageClass: '-'}, replicaCount: 0}"),
+    (
+        "a claim",
+        "{persistence: {existingClaim: mine}, podDisruptionBudget: {enabled: true, minAvailable: '50%'}}",
+    ),
+    (
+        "all namespaces",
+        "{watch: {allNamespaces: true}, requests: {retryAfter: 1s, stallAfter: 1h, ttlSecondsAfterFinished: null}, parallel: 8}",
+    ),
+    (
+        "schedules",
+        "{schedules: {a: {type: manual, cron: '@daily'}, b: {type: scheduled, cron: '0 3 * * *', timeZone: Europe/Berlin, suspend: true, startingDeadlineSeconds: 60, concurrencyPolicy: Reject, repositories: [a/b], automation: true, full: true, priority: 9, activeDeadlineSeconds: 60, backoffLimit: 0, ttlSecondsAfterFinished: 0}}}",
+    ),
+    (
+        "times",
+        "{retention: {syncRuns: '', quarantine: 1d, workflowRuns: 1y, workflowJobs: 2w, removed: 90d}, limits: {workflowRuns: 1000000, releases: null, pullRequests: 5}, log: {level: debug, format: json}}",
+    ),
+    (
+        "monitoring",
+        "{metrics: {serviceMonitor: {enabled: true, interval: 30s, labels: {a: b}}, prometheusRule: {enabled: true, labels: {a: b}}, grafanaDashboard: {enabled: true, labels: {a: b}, annotations: {c: d}}}, networkPolicy: {enabled: true, ingress: [{from: [{podSelector: {}}]}], egress: [{ports: [{port: 443}]}]}, global: {a: b}, enabled: true}",
+    ),
+    (
+        "a pod of one's own",
+        "{podSecurityContext: {fsGroup: 7}, containerSecurityContext: {readOnlyRootFilesystem: true}, resources: {limits: {cpu: 1}}, nodeSelector: {a: b}, tolerations: [{operator: Exists}], affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: []}}, priorityClassName: system-cluster-critical, networkPolicy: {enabled: true}, extraEnv: [{name: A, value: b}], extraEnvFrom: [{configMapRef: {name: a, optional: true}}], extraArgs: [--parallel=2], extraVolumes: [{name: more, emptyDir: {}}], extraVolumeMounts: [{name: more, mountPath: /more}]}",
+    ),
+];
+
+/// The pods that these objects make, each with the name of its maker.
+pub(super) fn pods(objects: &[Value]) -> Vec<(String, &Value)> {
+    let pod = |object: &'static str, path: &'static str| {
+        of_kind(objects, object).map(move |it| {
+            let name = it["metadata"]["name"].as_str().expect("a name");
+            (format!("{object} {name}"), it.pointer(path).expect("a pod"))
+        })
+    };
+    pod("Deployment", "/spec/template")
+        .chain(pod("CronJob", "/spec/jobTemplate/spec/template"))
+        .chain(pod("Pod", ""))
+        .collect()
+}
+
+#[test]
+fn each_option_is_in_a_set() {
+    let values = std::fs::read_to_string(chart().join("values.yaml")).unwrap();
+    let values: Value = serde_saphyr::from_str(&values).unwrap();
+    let mut options: BTreeSet<_> = values.as_object().unwrap().keys().cloned().collect();
+    for (_, set) in SETS {
+        let set: Value = serde_saphyr::from_str(set).unwrap();
+        for key in set.as_object().unwrap().keys() {
+            options.remove(key);
+        }
+    }
+    assert_eq!(options, BTreeSet::new(), "in no set");
+}
+
+#[tokio::test]
+async fn the_api_server_accepts_each_set() {
+    let space = Namespace::new("dryrun").await;
+    let tools = Tools::of(&cluster().kubeconfig);
+    let all = ["apply", "--dry-run=server", "--validate=strict", "-n", &space.name, "-f", "-"];
+    for (set, values) in SETS {
+        let mut objects = tools.rendered(&space.name, values);
+        // What no plain cluster knows, and a pod whose service account is only made with it.
+        objects.retain(|object| {
+            object["apiVersion"] != "monitoring.coreos.com/v1" && object["kind"] != "Pod"
+        });
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        let said = tools.kubectl(&all, &list.to_string());
+        assert_eq!(said.code, 0, "{set}: {}", said.err);
+    }
+}
+
+/// A pod is refused by the level `restricted` as soon as one of its containers does not keep to it.
+#[tokio::test]
+async fn pods_keep_to_the_level_restricted() {
+    let space = Namespace::new("restricted").await;
+    let tools = Tools::of(&cluster().kubeconfig);
+    let label = "pod-security.kubernetes.io/enforce=restricted";
+    tools.kubectl(&["label", "namespace", &space.name, label], "").with(0, &[]);
+    // The one set that changes the security contexts is left out.
+    for (set, values) in SETS.iter().filter(|(set, _)| *set != "a pod of one's own") {
+        let objects = tools.rendered(&space.name, values);
+        for (maker, pod) in pods(&objects) {
+            let account = pod["spec"]["serviceAccountName"].as_str().expect("it has one");
+            tools.kubectl(&["create", "serviceaccount", account, "-n", &space.name], "");
+            let mut pod = pod.clone();
+            pod["kind"] = json!("Pod");
+            pod["apiVersion"] = json!("v1");
+            pod["metadata"]["name"] = json!("tried");
+            if maker.starts_with("Deployment") {
+                pod["spec"]["restartPolicy"] = json!("Always");
+            }
+            let try_it = ["create", "--dry-run=server", "--validate=strict", "-n", &space.name];
+            let said = tools.kubectl(&[&try_it[..], &["-f", "-"]].concat(), &pod.to_string());
+            assert_eq!(said.code, 0, "{set}: {maker}: {}", said.err);
+        }
+    }
+}
