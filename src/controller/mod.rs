@@ -3,14 +3,16 @@
 //! Order of stopping: readiness goes; no request is taken any more; calls to GitHub are dropped and
 //! the current transaction ends; the request is queued again; the Lease is freed.
 
+mod requests;
 pub(crate) mod schema;
+mod together;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use futures::{StreamExt, future};
+use futures::{StreamExt, TryStreamExt, future};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
@@ -20,6 +22,7 @@ use kube::{Api, Client, Config, ResourceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::requests::Places;
 use crate::api::SyncRequest;
 use crate::cli::{ConfigArgs, Configuration, Exit, Failure};
 use crate::lease::{Identity, Keeper, Seen};
@@ -84,7 +87,7 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
         config.times,
         clock.clone(),
     );
-    let Configuration { settings, store, all_namespaces, .. } = config;
+    let Configuration { settings, store, all_namespaces, namespaces, .. } = config;
     let report = Report::new(client.clone(), &name, metrics);
     let sql = Arc::clone(&store);
     let ctx = Arc::new(Context::new(
@@ -94,9 +97,13 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
         lease,
         (health.clone(), report, clock),
     ));
+    let places = match all_namespaces {
+        true => Places::All,
+        false => Places::these(&namespace, namespaces),
+    };
     let preparing = tokio::spawn(prepare_store(Arc::clone(&ctx), namespace));
     if schema_is_known(&ctx, &stop).await {
-        work(ctx, keeper, all_namespaces, stop).await;
+        work(ctx, keeper, places, stop).await;
     }
     preparing.abort();
     sql.close().await;
@@ -159,12 +166,12 @@ async fn claim_store(ctx: &Context, namespace: &str) -> Result<(), Unclaimed> {
 }
 
 /// Watches and works until told to stop, then until nothing of ours is under way.
-async fn work(ctx: Arc<Context>, keeper: Keeper, all: bool, stop: CancellationToken) {
+async fn work(ctx: Arc<Context>, keeper: Keeper, places: Places, stop: CancellationToken) {
     let (lease_seen, news) = watch::channel(None);
     let watching = tokio::spawn(watch_lease(Arc::clone(&ctx), lease_seen));
     let track = Track::new(Arc::clone(&ctx), keeper, news, stop.clone());
     let track = tokio::spawn(track.run());
-    reconcile_all(Arc::clone(&ctx), all, stop.clone(), track).await;
+    reconcile_all(Arc::clone(&ctx), &places, stop.clone(), track).await;
     watching.abort();
 }
 
@@ -172,28 +179,15 @@ async fn work(ctx: Arc<Context>, keeper: Keeper, all: bool, stop: CancellationTo
 /// changes its request.
 async fn reconcile_all(
     ctx: Arc<Context>,
-    all: bool,
+    places: &Places,
     stop: CancellationToken,
     track: tokio::task::JoinHandle<()>,
 ) {
-    let requests: Api<SyncRequest> = match all {
-        true => Api::all(ctx.client.clone()),
-        false => Api::namespaced(ctx.client.clone(), &ctx.lease.0),
-    };
     let (reader, writer) = reflector::store();
     ctx.show_requests(reader.clone());
     let noting = Arc::clone(&ctx);
-    let changes = watcher(requests, watcher::Config::default())
-        .default_backoff()
-        .inspect(move |change| match change {
-            Ok(event) => {
-                reconcile::note(event, &noting);
-                if matches!(event, Event::InitDone) {
-                    noting.health.well("requests");
-                }
-            }
-            Err(error) => noting.health.ail("requests", &watch_trouble(error)),
-        })
+    let changes = requests::changes(&ctx, places, reader.clone())
+        .inspect_ok(move |event| reconcile::note(event, &noting))
         .modify(trim)
         .reflect(writer)
         .applied_objects();
@@ -251,14 +245,6 @@ async fn watch_lease(ctx: Arc<Context>, seen: watch::Sender<Option<Seen>>) {
             }
         }
     }
-}
-
-fn watch_trouble(error: &watcher::Error) -> String {
-    format!(
-        "cannot watch syncrequests: {}; the operator's service account needs get, list and watch \
-         on syncrequests.singletrack.dev",
-        chain(error)
-    )
 }
 
 /// The client for everything, the client for the Lease, and the operator's namespace.

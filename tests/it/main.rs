@@ -30,6 +30,7 @@ mod life;
 mod lock;
 mod misuse;
 mod model;
+mod namespaces;
 mod network;
 mod outdated;
 mod postgres;

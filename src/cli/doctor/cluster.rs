@@ -41,6 +41,7 @@ pub(super) struct Wanted {
     pub(super) namespace: Option<String>,
     pub(super) lease: String,
     pub(super) all_namespaces: bool,
+    pub(super) namespaces: Vec<String>,
 }
 
 /// What later checks need to know of it.
@@ -56,7 +57,7 @@ pub(super) async fn look(
     clock: &Clock,
     checks: &mut Vec<Check>,
 ) -> Option<Cluster> {
-    let (client, namespace, ahead) = match reach(wanted.namespace, clock).await {
+    let (client, namespace, ahead) = match reach(wanted.namespace.clone(), clock).await {
         Ok((client, namespace, ahead)) => {
             let said = format!("answers; the namespace is {namespace}");
             checks.push(Check::ok("cluster", said));
@@ -69,7 +70,7 @@ pub(super) async fn look(
             return None;
         }
     };
-    checks.push(permissions(&client, &namespace, wanted.all_namespaces).await);
+    checks.push(permissions(&client, &namespace, &wanted).await);
     checks.push(match schema::check(&client).await {
         Ok(()) => Check::ok("schema", "the SyncRequest definition has all fields"),
         Err(why) => Check::fail("schema", why),
@@ -120,19 +121,27 @@ fn lock(lease: kube::Result<Option<Lease>>, name: &str) -> Check {
     }
 }
 
-async fn permissions(client: &Client, namespace: &str, all: bool) -> Check {
+/// The groups of what the operator does wherever it watches.
+const WATCHED: [&str; 2] = [GROUP, "events.k8s.io"];
+
+async fn permissions(client: &Client, namespace: &str, wanted: &Wanted) -> Check {
     let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
-    let asked = NEEDED.iter().flat_map(|(group, resource, sub, verbs)| {
-        verbs.iter().map(move |verb| (*group, *resource, *sub, *verb))
+    let others = wanted.namespaces.iter().filter(|other| *other != namespace);
+    let elsewhere = others.flat_map(|other| rights(&WATCHED).map(move |it| (Some(&**other), it)));
+    let here = rights(&[]).map(|it| match wanted.all_namespaces && WATCHED.contains(&it.0) {
+        true => (None, it),
+        false => (Some(namespace), it),
     });
-    let answers = join_all(asked.map(async |(group, resource, sub, verb)| {
-        // Of all namespaces where the operator watches all of them.
-        let everywhere = all && group == GROUP;
-        let review = review((group, resource, sub, verb), namespace, everywhere);
-        let answer = reviews.create(&PostParams::default(), &review).await;
+    let answers = join_all(here.chain(elsewhere).map(async |(place, right)| {
+        let answer = reviews.create(&PostParams::default(), &review(right, place)).await;
         let allowed = answer.map(|answer| answer.status.is_some_and(|status| status.allowed));
+        let (_, resource, sub, verb) = right;
         let slash = if sub.is_empty() { "" } else { "/" };
-        allowed.map(|allowed| (!allowed).then(|| format!("{verb} {resource}{slash}{sub}")))
+        let there = match place {
+            Some(other) if other != namespace => format!(" in {other}"),
+            _ => String::new(),
+        };
+        allowed.map(|allowed| (!allowed).then(|| format!("{verb} {resource}{slash}{sub}{there}")))
     }))
     .await;
     let count = answers.len();
@@ -156,20 +165,29 @@ async fn permissions(client: &Client, namespace: &str, all: bool) -> Check {
     }
 }
 
-fn review(
-    (group, resource, subresource, verb): (&str, &str, &str, &str),
-    namespace: &str,
-    everywhere: bool,
-) -> SelfSubjectAccessReview {
+/// Each right that the operator needs: group, resource, subresource, verb. Without `groups` of all.
+fn rights(groups: &'static [&'static str]) -> impl Iterator<Item = Right> {
+    let of = move |group: &&str| groups.is_empty() || groups.contains(group);
+    let needed = NEEDED.iter().filter(move |(group, ..)| of(group));
+    needed.flat_map(|(group, resource, sub, verbs)| {
+        verbs.iter().map(move |verb| (*group, *resource, *sub, *verb))
+    })
+}
+
+type Right = (&'static str, &'static str, &'static str, &'static str);
+
+/// The question whether we have the right there, or everywhere.
+fn review(right: Right, place: Option<&str>) -> SelfSubjectAccessReview {
+    let (group, resource, subresource, verb) = right;
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let attributes = ResourceAttributes {
         group: text(group),
         resource: text(resource),
         subresource: text(subresource),
         verb: text(verb),
-        namespace: text(namespace).filter(|_| !everywhere),
+        namespace: place.map(str::to_owned),
         // Its own only, which a Role in it can allow.
-        name: text(namespace).filter(|_| resource == "namespaces"),
+        name: place.map(str::to_owned).filter(|_| resource == "namespaces"),
         ..ResourceAttributes::default()
     };
     let spec = SelfSubjectAccessReviewSpec {
