@@ -133,6 +133,8 @@ struct Lease {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct Watch {
     all_namespaces: bool,
+    /// Namespaces whose requests are watched beside the operator's own.
+    namespaces: Vec<String>,
 }
 
 /// What may stand on the command line or in the environment; it wins over the file.
@@ -218,6 +220,8 @@ pub struct Configuration {
     pub lease: String,
     pub times: Times,
     pub all_namespaces: bool,
+    /// Namespaces that are watched beside the operator's own, if not all are.
+    pub namespaces: Vec<String>,
 }
 
 impl ConfigArgs {
@@ -242,6 +246,13 @@ impl ConfigArgs {
         if !(1..=64).contains(&parallel) {
             return Err(Failure::usage(format!("parallel is {parallel}: use 1 to 64")));
         }
+        let all_namespaces = self.all_namespaces || file.watch.all_namespaces;
+        if all_namespaces && !file.watch.namespaces.is_empty() {
+            return Err(Failure::usage(
+                "watch.namespaces names some and watch.allNamespaces (--all-namespaces) means all: \
+                 take one of them out",
+            ));
+        }
         Ok(Configuration {
             settings: Settings {
                 tracked: Tracked::new(&include, &file.repositories.exclude)
@@ -265,7 +276,8 @@ impl ConfigArgs {
             database,
             lease: self.lease.lease.or(file.lease.name).unwrap_or_else(|| DEFAULT_LEASE.into()),
             times,
-            all_namespaces: self.all_namespaces || file.watch.all_namespaces,
+            all_namespaces,
+            namespaces: file.watch.namespaces,
         })
     }
 }

@@ -3,8 +3,11 @@
 //! Order of stopping: readiness goes; no request is taken any more; calls to GitHub are dropped and
 //! the current transaction ends; the request is queued again; the Lease is freed.
 
+pub(crate) mod places;
+mod requests;
 pub(crate) mod rights;
 pub(crate) mod schema;
+mod together;
 mod watches;
 
 use std::net::SocketAddr;
@@ -12,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use futures::{StreamExt, future};
+use futures::{StreamExt, TryStreamExt, future};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
@@ -22,6 +25,7 @@ use kube::{Api, Client, Config, ResourceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::places::Places;
 use self::watches::Watches;
 use crate::api::SyncRequest;
 use crate::cli::{BAD_CLUSTER, ConfigArgs, Configuration, Exit, Failure, NO_CLUSTER};
@@ -90,7 +94,7 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
         config.times,
         clock.clone(),
     );
-    let Configuration { settings, store, all_namespaces, .. } = config;
+    let Configuration { settings, store, all_namespaces, namespaces, .. } = config;
     let report = Report::new(client.clone(), &name, metrics);
     let sql = Arc::clone(&store);
     let ctx = Arc::new(Context::new(
@@ -100,12 +104,13 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
         lease,
         (health.clone(), report, clock),
     ));
-    let watches = Arc::new(Watches::new());
-    let (seen, place) = (Arc::clone(&watches), (namespace.clone(), all_namespaces));
+    let places = Places::of(all_namespaces, &namespace, namespaces);
+    let watches = Arc::new(Watches::of(&namespace, &places));
+    let (seen, place) = (Arc::clone(&watches), (namespace.clone(), places.clone()));
     let looking = tokio::spawn(rights::look(client, health, seen, place));
     let preparing = tokio::spawn(prepare_store(Arc::clone(&ctx), namespace));
     if schema_is_known(&ctx, &stop).await {
-        work(ctx, keeper, (watches, all_namespaces), stop).await;
+        work(ctx, keeper, (watches, places), stop).await;
     }
     preparing.abort();
     looking.abort();
@@ -173,14 +178,14 @@ async fn claim_store(ctx: &Context, namespace: &str) -> Result<(), Unclaimed> {
 async fn work(
     ctx: Arc<Context>,
     keeper: Keeper,
-    (watches, all): (Arc<Watches>, bool),
+    (watches, places): (Arc<Watches>, Places),
     stop: CancellationToken,
 ) {
     let (lease_seen, news) = watch::channel(None);
     let watching = tokio::spawn(watch_lease(Arc::clone(&ctx), Arc::clone(&watches), lease_seen));
     let track = Track::new(Arc::clone(&ctx), keeper, news, stop.clone());
     let track = tokio::spawn(track.run());
-    reconcile_all(Arc::clone(&ctx), (watches, all), stop.clone(), track).await;
+    reconcile_all(Arc::clone(&ctx), (watches, places), stop.clone(), track).await;
     watching.abort();
 }
 
@@ -188,25 +193,15 @@ async fn work(
 /// changes its request.
 async fn reconcile_all(
     ctx: Arc<Context>,
-    (watches, all): (Arc<Watches>, bool),
+    (watches, places): (Arc<Watches>, Places),
     stop: CancellationToken,
     track: tokio::task::JoinHandle<()>,
 ) {
-    let requests: Api<SyncRequest> = match all {
-        true => Api::all(ctx.client.clone()),
-        false => Api::namespaced(ctx.client.clone(), &ctx.lease.0),
-    };
     let (reader, writer) = reflector::store();
     ctx.show_requests(reader.clone());
     let noting = Arc::clone(&ctx);
-    let changes = watcher(requests, watcher::Config::default())
-        .default_backoff()
-        .inspect(move |change| {
-            if let Ok(event) = change {
-                reconcile::note(event, &noting);
-            }
-            watches.heard(&watches.requests, change, &noting.health);
-        })
+    let changes = requests::changes(&ctx, &places, &watches, reader.clone())
+        .inspect_ok(move |event| reconcile::note(event, &noting))
         .modify(trim)
         .reflect(writer)
         .applied_objects();
@@ -253,7 +248,7 @@ async fn watch_lease(ctx: Arc<Context>, watches: Arc<Watches>, seen: watch::Send
     let mut changes = watcher(leases, ours).default_backoff().boxed();
     let mut listed = None;
     while let Some(change) = changes.next().await {
-        watches.heard(&watches.lease, &change, &ctx.health);
+        watches.heard(watches.of_lease(), &change, &ctx.health);
         match change {
             Ok(Event::Init) => listed = None,
             Ok(Event::InitApply(lease)) => listed = Some(Arc::new(lease)),

@@ -15,6 +15,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 
 use super::AGAIN_AFTER;
+use super::places::{Places, in_words};
 use super::watches::Watches;
 use crate::api::GROUP;
 use crate::process::serve::Health;
@@ -73,16 +74,16 @@ impl Right {
         format!("{{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [\"{verb}\"]}}")
     }
 
-    fn review(&self, namespace: &str, everywhere: bool) -> SelfSubjectAccessReview {
+    fn review(&self, place: Option<&str>) -> SelfSubjectAccessReview {
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let attributes = ResourceAttributes {
             group: text(self.group),
             resource: text(self.resource),
             subresource: text(self.subresource),
             verb: text(self.verb),
-            namespace: text(namespace).filter(|_| !everywhere),
+            namespace: place.map(str::to_owned),
             // Its own only, which a Role in it can allow.
-            name: text(namespace).filter(|_| self.resource == "namespaces"),
+            name: place.map(str::to_owned).filter(|_| self.resource == "namespaces"),
             ..ResourceAttributes::default()
         };
         let spec = SelfSubjectAccessReviewSpec {
@@ -99,34 +100,57 @@ impl fmt::Display for Right {
     }
 }
 
-/// Which of its rights the asking account does not have; `all` is whether it watches all
-/// namespaces.
+/// A right that is missing, and where: in a namespace, or in all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Missing {
+    right: Right,
+    place: Option<String>,
+}
+
+/// Which of its rights the asking account does not have.
 pub(crate) async fn missing(
     client: &Client,
     namespace: &str,
-    all: bool,
-) -> kube::Result<Vec<Right>> {
+    places: &Places,
+) -> kube::Result<Vec<Missing>> {
     let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
-    let asked = Right::all().into_iter().map(async |right| {
-        let everywhere = all && right.is_where_requests_are();
-        let review = right.review(namespace, everywhere);
+    let wanted = Right::all().into_iter().flat_map(|right| {
+        let places = match right.is_where_requests_are() {
+            true => places.each(),
+            false => vec![Some(namespace.to_owned())],
+        };
+        places.into_iter().map(move |place| Missing { right: right.clone(), place })
+    });
+    let asked = wanted.map(async |wanted| {
+        let review = wanted.right.review(wanted.place.as_deref());
         let answer = reviews.create(&PostParams::default(), &review).await?;
         let allowed = answer.status.is_some_and(|status| status.allowed);
-        Ok((!allowed).then_some(right))
+        Ok((!allowed).then_some(wanted))
     });
     let answers = join_all(asked).await.into_iter().collect::<kube::Result<Vec<_>>>()?;
     Ok(answers.into_iter().flatten().collect())
 }
 
 /// What is missing and what to do about it, in a sentence.
-pub(crate) fn told(missing: &[Right], namespace: &str) -> String {
-    let list =
-        |of: &dyn Fn(&Right) -> String| missing.iter().map(of).collect::<Vec<_>>().join(", ");
+pub(crate) fn told(missing: &[Missing]) -> String {
+    let mut places: Vec<Option<&str>> = Vec::new();
+    for Missing { place, .. } in missing {
+        if !places.contains(&place.as_deref()) {
+            places.push(place.as_deref());
+        }
+    }
+    let what = places.into_iter().map(|place| {
+        let here = missing.iter().filter(|it| it.place.as_deref() == place);
+        let list: Vec<_> = here.map(|it| it.right.to_string()).collect();
+        format!("{} in {}", list.join(", "), in_words(place))
+    });
+    let mut rules: Vec<_> = missing.iter().map(|it| it.right.rule()).collect();
+    rules.dedup();
     format!(
-        "may not {} in namespace {namespace}: add this to the rules of its service account's Role \
-         (its ClusterRole where it watches all namespaces): {}",
-        list(&ToString::to_string),
-        list(&Right::rule)
+        "may not {}: add this to the rules of its service account's Role there (its ClusterRole \
+         where it watches all namespaces): {}",
+        what.collect::<Vec<_>>().join("; "),
+        rules.join(", ")
     )
 }
 
@@ -135,17 +159,17 @@ pub(super) async fn look(
     client: Client,
     health: Health,
     watches: Arc<Watches>,
-    (namespace, all): (String, bool),
+    (namespace, places): (String, Places),
 ) {
     let mut events_told = false;
     loop {
         let mut rest = AGAIN_AFTER;
-        match missing(&client, &namespace, all).await {
+        match missing(&client, &namespace, &places).await {
             Ok(missing) => {
                 let (events, others): (Vec<_>, Vec<_>) =
-                    missing.into_iter().partition(Right::is_of_events);
+                    missing.into_iter().partition(|it| it.right.is_of_events());
                 if !events.is_empty() && !events_told {
-                    let why = told(&events, &namespace);
+                    let why = told(&events);
                     tracing::warn!(why, "Events are not written; everything else goes on");
                 }
                 events_told = !events.is_empty();
@@ -153,7 +177,7 @@ pub(super) async fn look(
                     health.well("permissions");
                     watches.are_allowed(&health);
                 } else {
-                    health.ail("permissions", &told(&others, &namespace));
+                    health.ail("permissions", &told(&others));
                 }
                 if others.is_empty() && events.is_empty() && watches.are_well() {
                     rest = LONG;
@@ -177,11 +201,18 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told_with_the_rule_that_grants_it() {
-        let right = |verb| Right { group: "x.io", resource: "things", subresource: "", verb };
-        let said = told(&[right("get"), right("list")], "tools");
+        let missing = |verb, place: Option<&str>| Missing {
+            right: Right { group: "x.io", resource: "things", subresource: "", verb },
+            place: place.map(str::to_owned),
+        };
+        let tools = [missing("get", Some("tools")), missing("list", Some("tools"))];
+        let said = told(&tools);
         assert!(said.starts_with("may not get things, list things in namespace tools: add this"));
         let rule = r#"{apiGroups: ["x.io"], resources: ["things"], verbs: ["list"]}"#;
         assert!(said.ends_with(rule), "{said}");
+        let said = told(&[missing("get", Some("a")), missing("get", Some("b"))]);
+        assert!(said.starts_with("may not get things in namespace a; get things in namespace b:"));
+        assert!(told(&[missing("get", None)]).contains("get things in all namespaces"));
         assert_eq!(Right::all().len(), 14);
     }
 }

@@ -7,17 +7,18 @@ use kube::runtime::watcher::{self, Event};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::places::{Places, in_words};
 use crate::process::serve::Health;
 use crate::store::chain;
 
 /// A watch that fails is tried again within this, so one that is silent for so long works.
 const QUIET: Duration = Duration::from_secs(75);
 
-/// The watches of one process.
+/// The watches of one process: that of the Lease, and those of the requests, one a place.
 #[derive(Debug)]
 pub(super) struct Watches {
-    pub(super) requests: Watch,
-    pub(super) lease: Watch,
+    lease: Watch,
+    requests: Vec<Watch>,
     failed: Notify,
 }
 
@@ -26,6 +27,7 @@ pub(super) struct Watches {
 pub(super) struct Watch {
     part: &'static str,
     resource: &'static str,
+    place: Option<String>,
     state: Mutex<State>,
 }
 
@@ -42,12 +44,34 @@ struct Failed {
 }
 
 impl Watches {
-    pub(super) fn new() -> Self {
-        let watch = |part, resource| Watch { part, resource, state: Mutex::default() };
+    pub(super) fn of(own: &str, places: &Places) -> Self {
+        let watch =
+            |part, resource, place| Watch { part, resource, place, state: Mutex::default() };
+        let requests = |place| watch("requests", "syncrequests.singletrack.dev", place);
         Self {
-            requests: watch("requests", "syncrequests.singletrack.dev"),
-            lease: watch("lease watch", "leases.coordination.k8s.io"),
+            lease: watch("lease watch", "leases.coordination.k8s.io", Some(own.to_owned())),
+            requests: places.each().into_iter().map(requests).collect(),
             failed: Notify::new(),
+        }
+    }
+
+    pub(super) fn of_lease(&self) -> &Watch {
+        &self.lease
+    }
+
+    /// That of the place with this number.
+    pub(super) fn of_requests(&self, number: usize) -> &Watch {
+        &self.requests[number]
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Watch> {
+        self.requests.iter().chain([&self.lease])
+    }
+
+    /// A part of the health is well when all its watches are.
+    fn tell(&self, part: &'static str, health: &Health) {
+        if self.all().filter(|watch| watch.part == part).all(Watch::is_well) {
+            health.well(part);
         }
     }
 
@@ -69,14 +93,13 @@ impl Watches {
                 if !matches!(event, Event::Init) {
                     state.failed = None;
                 }
-                if state.listed && state.failed.is_none() {
-                    health.well(watch.part);
-                }
+                drop(state);
+                self.tell(watch.part, health);
             }
             Err(error) => {
                 let (at, forbidden) = (Instant::now(), is_forbidden(error));
                 watch.state().failed = Some(Failed { at, forbidden });
-                health.ail(watch.part, &trouble(watch.resource, error));
+                health.ail(watch.part, &watch.trouble(error));
                 self.failed.notify_one();
             }
         }
@@ -84,18 +107,19 @@ impl Watches {
 
     /// No right is missing: what was refused before goes on by itself.
     pub(super) fn are_allowed(&self, health: &Health) {
-        for watch in [&self.requests, &self.lease] {
+        for watch in self.all() {
             let mut state = watch.state();
             let mended = |failed: Failed| failed.forbidden || failed.at.elapsed() > QUIET;
             if state.listed && state.failed.is_some_and(mended) {
                 state.failed = None;
-                health.well(watch.part);
+                drop(state);
+                self.tell(watch.part, health);
             }
         }
     }
 
     pub(super) fn are_well(&self) -> bool {
-        [&self.requests, &self.lease].iter().all(|watch| watch.state().failed.is_none())
+        self.all().all(|watch| watch.state().failed.is_none())
     }
 
     /// Returns when a watch has failed.
@@ -108,6 +132,21 @@ impl Watch {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn is_well(&self) -> bool {
+        let state = self.state();
+        state.listed && state.failed.is_none()
+    }
+
+    fn trouble(&self, error: &watcher::Error) -> String {
+        format!(
+            "cannot watch {} in {}: {}; it is tried again, the operator's service account needs \
+             get, list and watch there",
+            self.resource,
+            in_words(self.place.as_deref()),
+            chain(error)
+        )
+    }
 }
 
 fn is_forbidden(error: &watcher::Error) -> bool {
@@ -119,14 +158,6 @@ fn is_forbidden(error: &watcher::Error) -> bool {
         return false;
     };
     status.is_forbidden()
-}
-
-fn trouble(resource: &str, error: &watcher::Error) -> String {
-    format!(
-        "cannot watch {resource}: {}; it is tried again, the operator's service account needs get, \
-         list and watch there",
-        chain(error)
-    )
 }
 
 #[cfg(test)]
@@ -144,8 +175,8 @@ mod tests {
     #[test]
     fn a_watch_that_was_refused_works_when_it_is_allowed_and_another_when_it_is_quiet() {
         let health = Health::starting(&["requests"]);
-        let watches = Watches::new();
-        let heard = |change| watches.heard(&watches.requests, &change, &health);
+        let watches = Watches::of("own", &Places::All);
+        let heard = |change| watches.heard(watches.of_requests(0), &change, &health);
         watches.are_allowed(&health);
         assert_eq!(health.ailments(), "requests: not ready yet\n", "it has listed nothing");
         heard(Ok(Event::InitDone));
@@ -169,5 +200,22 @@ mod tests {
         heard(refused(500));
         heard(Ok(Event::Apply(())));
         assert_eq!(health.ailments(), "", "it has shown something");
+    }
+
+    #[test]
+    fn one_watch_of_several_that_fails_is_told_until_it_works() {
+        let health = Health::starting(&["requests"]);
+        let places = Places::of(false, "own", vec!["other".into()]);
+        let watches = Watches::of("own", &places);
+        let heard = |number, change| watches.heard(watches.of_requests(number), &change, &health);
+        heard(0, Ok(Event::InitDone));
+        assert!(!health.ailments().is_empty(), "the other one has listed nothing");
+        heard(1, Ok(Event::InitDone));
+        assert_eq!(health.ailments(), "");
+        heard(1, refused(403));
+        heard(0, Ok(Event::Apply(())));
+        assert!(health.ailments().contains("in namespace other"), "{}", health.ailments());
+        watches.are_allowed(&health);
+        assert_eq!(health.ailments(), "");
     }
 }

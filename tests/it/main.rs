@@ -31,6 +31,7 @@ mod life;
 mod lock;
 mod misuse;
 mod model;
+mod namespaces;
 mod network;
 mod outdated;
 mod postgres;

@@ -22,14 +22,13 @@
 {{- range $what, $for := .Values.retention }}{{ $_ := set $retention $what (ternary nil $for (empty $for)) }}{{ end -}}
 {{- $limits := dict -}}
 {{- range $what, $most := .Values.limits }}{{ if $most }}{{ $_ := set $limits $what (int64 $most) }}{{ end }}{{ end -}}
-{{- $watch := dict "allNamespaces" .Values.watch.allNamespaces -}}
 {{- dict
     "github" $github
     "repositories" .Values.repositories
     "rules" .Values.rules
     "database" $database
     "lease" (pick .Values.lease "name" "staleAfter" "heartbeat")
-    "watch" $watch
+    "watch" .Values.watch
     "requests" (pick .Values.requests "retryAfter" "stallAfter")
     "retention" $retention
     "limits" $limits

@@ -19,6 +19,9 @@
 {{- if and (not $sqlite) (not .Values.database.existingSecret) -}}
 {{- fail "\ndatabase.type is postgres, but database.existingSecret is not set: create a Secret with the URL, as in\n  kubectl create secret generic database --from-literal=uri=postgres://USER:PASSWORD@HOST/DATABASE\nand set database.existingSecret=database (database.urlKey names the key)" -}}
 {{- end -}}
+{{- if and .Values.watch.allNamespaces .Values.watch.namespaces -}}
+{{- fail "\nwatch.namespaces names some and watch.allNamespaces means all: take one of them out" -}}
+{{- end -}}
 {{- range $what, $ca := dict "github.ca" .Values.github.ca "database.ca" .Values.database.ca -}}
 {{- if and $ca.existingConfigMap $ca.existingSecret -}}
 {{- fail (printf "\n%s names a ConfigMap and a Secret: keep one of them" $what) -}}

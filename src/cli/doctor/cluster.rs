@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::check::Check;
 use crate::cli::connect;
+use crate::controller::places::Places;
 use crate::controller::rights::{self, Right};
 use crate::controller::schema;
 use crate::lease::{Record, is_paused};
@@ -26,6 +27,7 @@ pub(super) struct Wanted {
     pub(super) namespace: Option<String>,
     pub(super) lease: String,
     pub(super) all_namespaces: bool,
+    pub(super) namespaces: Vec<String>,
 }
 
 /// What later checks need to know of it.
@@ -54,7 +56,8 @@ pub(super) async fn look(
             return None;
         }
     };
-    checks.push(permissions(&client, &namespace, wanted.all_namespaces).await);
+    let places = Places::of(wanted.all_namespaces, &namespace, wanted.namespaces);
+    checks.push(permissions(&client, &namespace, &places).await);
     checks.push(match schema::check(&client).await {
         Ok(()) => Check::ok("schema", "the SyncRequest definition has all fields"),
         Err(why) => Check::fail("schema", why),
@@ -105,8 +108,8 @@ fn lock(lease: kube::Result<Option<Lease>>, name: &str) -> Check {
     }
 }
 
-async fn permissions(client: &Client, namespace: &str, all: bool) -> Check {
-    match rights::missing(client, namespace, all).await {
+async fn permissions(client: &Client, namespace: &str, places: &Places) -> Check {
+    match rights::missing(client, namespace, places).await {
         Err(error) => Check::fail(
             "permissions",
             format!("they cannot be asked for: {}; try `kubectl auth can-i --list`", chain(&error)),
@@ -115,6 +118,6 @@ async fn permissions(client: &Client, namespace: &str, all: bool) -> Check {
             let count = Right::all().len();
             Check::ok("permissions", format!("all {count} that the operator needs"))
         }
-        Ok(missing) => Check::fail("permissions", rights::told(&missing, namespace)),
+        Ok(missing) => Check::fail("permissions", rights::told(&missing)),
     }
 }

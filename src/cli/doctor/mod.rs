@@ -45,6 +45,7 @@ pub(super) async fn doctor(args: DoctorArgs) -> Result<Exit, Failure> {
         namespace: args.namespace,
         lease: config.lease,
         all_namespaces: config.all_namespaces,
+        namespaces: config.namespaces,
     };
     let cluster = cluster::look(wanted, &clock, &mut checks).await;
     let github = github::look(&config.settings, &clock, &mut checks).await;

@@ -3,7 +3,7 @@
 use super::tool::{Tools, chart};
 
 /// Mistakes, and what is said of them.
-const MISTAKES: [(&str, &[&str]); 31] = [
+const MISTAKES: [(&str, &[&str]); 32] = [
     ("{replicacount: 2}", &["additional properties 'replicacount' not allowed"]),
     ("{github: {existingSecert: a}}", &["at '/github'", "'existingSecert' not allowed"]),
     ("{image: {pullpolicy: Always}}", &["at '/image'", "'pullpolicy' not allowed"]),
@@ -60,6 +60,7 @@ const MISTAKES: [(&str, &[&str]); 31] = [
         "{github: {ca: {existingSecret: a, existingConfigMap: b}}}",
         &["github.ca names a ConfigMap and a Secret"],
     ),
+    ("{watch: {allNamespaces: true, namespaces: [a]}}", &["take one of them out"]),
     ("{lease: {staleAfter: soon}}", &["lease.staleAfter is \"soon\"", "30m"]),
     ("{retention: {removed: '90'}}", &["retention.removed is \"90\"", "90d"]),
     (

@@ -45,6 +45,13 @@ fn the_operator_has_the_rights_that_it_needs_and_no_other() {
     let everywhere = allowed(one(&objects, "ClusterRole", "tools-x-singletrack"));
     assert_eq!(own.intersection(&everywhere).count(), 0);
     assert_eq!(own.union(&everywhere).cloned().collect::<BTreeSet<_>>(), needed());
+    let objects = tools.rendered("tools", "{watch: {namespaces: [a, tools]}}");
+    assert_eq!(allowed(one(&objects, "Role", "x-singletrack")), needed());
+    let there = one(&objects, "Role", "tools-x-singletrack");
+    assert_eq!(
+        (allowed(there), &there["metadata"]["namespace"]),
+        (everywhere.clone(), &json!("a"))
+    );
     let wide = |line: &&String| line.contains("lease") || line.contains("pods");
     assert_eq!(everywhere.iter().find(wide), None);
 }
@@ -91,7 +98,9 @@ async fn the_doctor_is_content_with_the_service_account_of_the_chart() {
     let space = Namespace::new("chartrights").await;
     let tools = Tools::of(&cluster().kubeconfig);
     let roles = ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
-    for (values, everywhere) in [("{}", false), ("{watch: {allNamespaces: true}}", true)] {
+    let other = Namespace::new("chartelse").await;
+    let some = format!("{{watch: {{namespaces: [{}]}}}}", other.name);
+    for values in ["{}", "{watch: {allNamespaces: true}}", &some] {
         apply(&tools, &tools.rendered(&space.name, values), &roles);
         let token = tools.kubectl(&["create", "token", "x-singletrack", "-n", &space.name], "");
         let token = token.with(0, &[]).out;
@@ -101,8 +110,11 @@ async fn the_doctor_is_content_with_the_service_account_of_the_chart() {
         let file = tools.folder().join("kubeconfig");
         std::fs::write(&file, config.to_string()).unwrap();
         let said = poll("the roles count", async || {
-            let mut args = vec!["doctor", "--github-url", "https://127.0.0.1:1"];
-            args.extend(everywhere.then_some("--all-namespaces"));
+            let watch = tools.folder().join("watch.yaml");
+            std::fs::write(&watch, values).unwrap();
+            let args = ["doctor", "--github-url", "https://127.0.0.1:1", "--config"];
+            let watch = watch.to_string_lossy();
+            let args = [&args[..], &[&watch]].concat();
             let doctor = Command::within(&space, &args).env("KUBECONFIG", &file);
             let said = doctor.env("SINGLETRACK_DATABASE", "/nowhere/a.db").said().await;
             Some(said).filter(|said| !said.out.contains("fail  permissions"))

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::sets::SETS;
 use super::tool::{Tools, one};
-use crate::support::{Namespace, cluster, poll};
+use crate::support::{Command, Namespace, cluster, poll};
 
 fn args<'a>(objects: &'a [Value], name: &str) -> &'a Value {
     let job = one(objects, "CronJob", name);
@@ -61,6 +61,24 @@ fn every_field_of_a_schedule_has_its_place() {
         "{requests: {ttlSecondsAfterFinished: null}, schedules: {a: {type: manual, cron: x}}}";
     let objects = tools.rendered("tools", kept);
     assert!(!args(&objects, "x-singletrack-a").to_string().contains("ttl"));
+}
+
+/// `run --from` reads what the chart writes.
+#[tokio::test]
+async fn a_run_can_be_asked_for_like_a_schedule() {
+    let space = Namespace::new("likeaschedule").await;
+    let tools = Tools::of(&cluster().kubeconfig);
+    let (_, values) = SETS.iter().find(|(set, _)| *set == "schedules").unwrap();
+    let job = one(&tools.rendered(&space.name, values), "CronJob", "x-singletrack-b").to_string();
+    tools.kubectl(&["apply", "-f", "-"], &job).with(0, &[]);
+    let args = ["run", "--from", "cronjob/x-singletrack-b", "--dry-run=server", "-o", "json"];
+    let said = Command::within(&space, &args).said().await.with(0, &[]);
+    let request: Value = serde_json::from_str(&said.out).unwrap();
+    let expected = json!({"type": "scheduled", "concurrencyPolicy": "Reject", "repositories": ["a/b"],
+        "automation": true, "full": true, "priority": 9, "activeDeadlineSeconds": 60,
+        "backoffLimit": 0, "ttlSecondsAfterFinished": 0, "suspend": false, "cancel": false,
+        "dryRun": false});
+    assert_eq!(request["spec"], expected);
 }
 
 /// The pod knows the name of its Job by a label that the Job gives it.

@@ -8,7 +8,7 @@ use super::tool::{Tools, chart, of_kind};
 use crate::support::{Namespace, cluster};
 
 /// Values over those that each release needs, by what they are about.
-pub(super) const SETS: [(&str, &str); 24] = [
+pub(super) const SETS: [(&str, &str); 25] = [
     ("nothing", "{}"),
     (
         "names",
@@ -68,6 +68,7 @@ pub(super) const SETS: [(&str, &str); 24] = [
         "all namespaces",
         "{watch: {allNamespaces: true}, requests: {retryAfter: 1s, stallAfter: 1h, ttlSecondsAfterFinished: null}, parallel: 8}",
     ),
+    ("some namespaces", "{watch: {namespaces: [default, kube-public, default]}}"),
     (
         "schedules",
         "{schedules: {a: {type: manual, cron: '@daily'}, b: {type: scheduled, cron: '0 3 * * *', timeZone: Europe/Berlin, suspend: true, startingDeadlineSeconds: 60, concurrencyPolicy: Reject, repositories: [a/b], automation: true, full: true, priority: 9, activeDeadlineSeconds: 60, backoffLimit: 0, ttlSecondsAfterFinished: 0}}}",
@@ -118,7 +119,7 @@ fn each_option_is_in_a_set() {
 async fn the_api_server_accepts_each_set() {
     let space = Namespace::new("dryrun").await;
     let tools = Tools::of(&cluster().kubeconfig);
-    let all = ["apply", "--dry-run=server", "--validate=strict", "-n", &space.name, "-f", "-"];
+    let all = ["apply", "--dry-run=server", "--validate=strict", "-f", "-"];
     for (set, values) in SETS {
         let mut objects = tools.rendered(&space.name, values);
         // What no plain cluster knows, and a pod whose service account is only made with it.

@@ -10,7 +10,7 @@ use serde_json::json;
 use singletrack::api::Phase;
 use uuid::Uuid;
 
-use super::main_job::{apply, half_read};
+use super::main_job::{ask, half_read};
 use super::tool::setting;
 use super::{GitHub, Release, among_others, kubectl, namespace, pods};
 use crate::support::phase_of;
@@ -36,7 +36,7 @@ async fn three_replicas_are_restarted_in_the_middle_of_a_run() {
     let before = names(&release).await;
     assert_eq!(before.len(), 3);
 
-    apply(&space, "rolled").await;
+    ask(&space, "rolled").await;
     half_read(&space, "rolled").await;
     let restart = ["rollout", "restart", "deployment/singletrack"];
     kubectl(&space, &restart).await.with(0, &["restarted"]);

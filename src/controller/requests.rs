@@ -1,0 +1,61 @@
+//! What happens to the requests, wherever the operator watches.
+
+use std::sync::Arc;
+
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::reflector::Store;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, ResourceExt};
+
+use super::places::Places;
+use super::together::Together;
+use super::watches::Watches;
+use crate::api::SyncRequest;
+use crate::reconcile::Context;
+
+type Changes = BoxStream<'static, watcher::Result<Event<SyncRequest>>>;
+
+/// The changes of all requests, as one watch would tell of them. `shown` is what has come out.
+pub(super) fn changes(
+    ctx: &Context,
+    places: &Places,
+    watches: &Arc<Watches>,
+    shown: Store<SyncRequest>,
+) -> Changes {
+    let watch = |number: usize, place: Option<String>| -> Changes {
+        let requests: Api<SyncRequest> = match place {
+            None => Api::all(ctx.client.clone()),
+            Some(name) => Api::namespaced(ctx.client.clone(), &name),
+        };
+        let (watches, health) = (Arc::clone(watches), ctx.health.clone());
+        watcher(requests, watcher::Config::default())
+            .default_backoff()
+            .inspect(move |change| watches.heard(watches.of_requests(number), change, &health))
+            .boxed()
+    };
+    let mut each: Vec<_> =
+        places.each().into_iter().enumerate().map(|(number, place)| watch(number, place)).collect();
+    match places {
+        Places::These(names) if each.len() > 1 => together(names.clone(), each, shown),
+        _ => each.swap_remove(0),
+    }
+}
+
+fn together(names: Vec<String>, watches: Vec<Changes>, shown: Store<SyncRequest>) -> Changes {
+    let mut state = Together::of(watches.len());
+    let numbered = watches.into_iter().enumerate();
+    let numbered = numbered.map(|(number, watch)| watch.map_ok(move |event| (number, event)));
+    stream::select_all(numbered)
+        .map_ok(move |(number, event)| {
+            let here = || {
+                let mut here = shown.state();
+                here.retain(|request| request.namespace().as_ref() == Some(&names[number]));
+                here
+            };
+            stream::iter(state.take(number, event, here)).map(Ok)
+        })
+        .try_flatten()
+        .boxed()
+}

@@ -1,0 +1,56 @@
+//! An operator that watches more namespaces than its own.
+
+use std::path::{Path, PathBuf};
+
+use singletrack::api::Phase;
+
+use crate::requests::github;
+use crate::support::{Namespace, Starter, operator};
+
+/// A configuration that names these namespaces beside the operator's own.
+fn watching(folder: &Path, others: &[&Namespace]) -> PathBuf {
+    let names: Vec<_> = others.iter().map(|other| other.name.as_str()).collect();
+    let file = folder.join("config.yaml");
+    std::fs::write(&file, format!("watch: {{namespaces: [{}]}}", names.join(", "))).unwrap();
+    file
+}
+
+fn with(starter: Starter, config: &Path) -> Starter {
+    starter.env("SINGLETRACK_CONFIG", &config.to_string_lossy())
+}
+
+#[tokio::test]
+async fn requests_of_the_named_namespaces_run_and_of_others_do_not() {
+    let own = Namespace::new("own").await;
+    let (one, two) = (Namespace::new("one").await, Namespace::new("two").await);
+    let stranger = Namespace::new("stranger").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 3).await;
+    // One that is there before the operator is, and others that come while it watches.
+    one.manual("before").await;
+    stranger.manual("not-ours").await;
+    let config = watching(folder.path(), &[&one, &two, &own]);
+    let operator = with(operator(&own, &github, folder.path()), &config).start();
+    operator.ready().await;
+    for (space, name) in [(&one, "before"), (&own, "mine"), (&two, "while"), (&one, "again")] {
+        if name != "before" {
+            space.manual(name).await;
+        }
+        let request = space.finished(name).await;
+        assert_eq!(request.phase(), Phase::Succeeded, "{name}");
+        space.event(name, "Completed").await;
+    }
+    assert_eq!(stranger.get("not-ours").await.phase(), Phase::Pending);
+}
+
+#[tokio::test]
+async fn a_namespace_cannot_be_named_where_all_are_watched() {
+    let space = Namespace::new("some").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 1).await;
+    let config = watching(folder.path(), &[&space]);
+    let starter = with(operator(&space, &github, folder.path()), &config);
+    let mut operator = starter.env("SINGLETRACK_ALL_NAMESPACES", "true").start();
+    operator.says("take one of them out").await;
+    operator.kill();
+}
