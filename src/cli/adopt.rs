@@ -15,7 +15,7 @@ A database belongs to one operator, known by the uid of its namespace. Stop the 
 first: two of them on one database would take turns in interrupting each other's runs.
 
 Examples:
-  kubectl exec -it deploy/singletrack -- singletrack adopt
+  kubectl exec -it deploy/singletrack -- /singletrack adopt
   singletrack adopt --local --database issues.db")]
 pub(super) struct AdoptArgs {
     #[command(flatten)]
@@ -79,8 +79,9 @@ async fn namespace(args: NamespaceArgs) -> Result<(String, String), Failure> {
 
 async fn question(store: &Database, before: &str, heir: &str) -> Result<String, Failure> {
     let newest = store.history(1).await;
-    let newest = newest
-        .map_err(|error| Failure::plain(format!("it cannot be looked into: {}", chain(&error))))?;
+    let newest = newest.map_err(|error| {
+        Failure::of("it cannot be looked into", &error, "try: singletrack doctor")
+    })?;
     let running = newest.first().filter(|run| run.state == RunState::Running);
     let running = running.map(|run| format!(" Its run {} has not ended.", run.number));
     Ok(format!(

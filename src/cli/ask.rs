@@ -12,7 +12,9 @@ pub(super) fn confirmed(question: &str) -> Result<bool, Failure> {
         )));
     }
     eprint!("{question} [y/N] ");
-    let failed = |error: std::io::Error| Failure::of("the answer cannot be read", &error);
+    let failed = |error: std::io::Error| {
+        Failure::of("the answer cannot be read", &error, "confirm with --yes")
+    };
     std::io::stderr().flush().map_err(failed)?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(failed)?;

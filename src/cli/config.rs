@@ -182,7 +182,16 @@ struct LeaseArgs {
 }
 
 /// The name of the Lease when nobody says otherwise.
-pub(super) const DEFAULT_LEASE: &str = "singletrack";
+const DEFAULT_LEASE: &str = "singletrack";
+
+/// The name of the Lease: that which is given, that of the file, or the usual one.
+pub(super) fn lease_name(given: Option<String>, file: Option<&Path>) -> Result<String, Failure> {
+    if let Some(given) = given {
+        return Ok(given);
+    }
+    let file = file.map(read_file).transpose()?.unwrap_or_default();
+    Ok(file.lease.name.unwrap_or_else(|| DEFAULT_LEASE.into()))
+}
 
 /// Where the database is, for commands that need nothing else.
 #[derive(Args, Clone, Debug)]
@@ -276,10 +285,17 @@ impl ConfigArgs {
 fn read_file(path: &Path) -> Result<File, Failure> {
     let shown = path.display();
     let text = fs::read_to_string(path).map_err(|error| {
-        Failure::usage(format!("cannot read the configuration {shown}: {error}"))
+        Failure::usage(format!(
+            "cannot read the configuration {shown}: {error}; name another with --config or \
+             SINGLETRACK_CONFIG"
+        ))
     })?;
     serde_saphyr::from_str(&text).map_err(|error| {
-        Failure::usage(format!("the configuration {shown} is wrong: {}", first_line(&error)))
+        Failure::usage(format!(
+            "the configuration {shown} is wrong: {}; correct it: the README lists all keys \
+             (Configure)",
+            first_line(&error)
+        ))
     })
 }
 

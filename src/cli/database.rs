@@ -90,7 +90,7 @@ impl Location {
         match &self {
             Self::File(path) if !path.is_file() => Err(Failure::plain(format!(
                 "there is no database {}: name it with --database FILE; the operator's is in its \
-                 pod: kubectl exec deploy/singletrack -- singletrack query \"…\"",
+                 pod: kubectl exec deploy/singletrack -- /singletrack query \"…\"",
                 path.display()
             ))),
             _ => Ok(self),

@@ -95,9 +95,9 @@ impl Failure {
         Self { exit: Exit::Failed, text: text.into() }
     }
 
-    /// `doing` failed because of `error`, with all its causes.
-    pub fn of(doing: &str, error: &dyn std::error::Error) -> Self {
-        Self::plain(format!("{doing}: {}", chain(error)))
+    /// `doing` failed because of `error`, with all its causes; `next` is what to try.
+    pub fn of(doing: &str, error: &dyn std::error::Error, next: &str) -> Self {
+        Self::plain(format!("{doing}: {}; {next}", chain(error)))
     }
 
     /// The API server's refusal in its own words, which name the field and the rule.
@@ -108,7 +108,7 @@ impl Failure {
             {
                 Self::plain(format!(
                     "{doing}: the cluster does not know SyncRequests; \
-                     install them with: singletrack crd | kubectl apply -f -"
+                     install them with: singletrack crd | kubectl apply --server-side -f -"
                 ))
             }
             kube::Error::Api(status) if matches!(status.code, 401 | 403) => Self::plain(format!(
@@ -118,7 +118,14 @@ impl Failure {
             kube::Error::Api(status) if status.message.starts_with("namespaces ") => {
                 Self::plain(format!("{doing}: {}; name another with -n", status.message))
             }
-            kube::Error::Api(status) => Self::plain(format!("{doing}: {}", status.message)),
+            kube::Error::Api(status) if status.code == 422 => Self::plain(format!(
+                "{doing}: {}; see what may stand there with: kubectl explain syncrequests.spec",
+                status.message
+            )),
+            kube::Error::Api(status) => Self::plain(format!(
+                "{doing}: {}; try again, and see what is wrong with: singletrack doctor",
+                status.message
+            )),
             other => Self::plain(format!(
                 "{doing}: {}; see whether the cluster answers with: singletrack doctor",
                 chain(other)

@@ -135,7 +135,10 @@ fn authorities(file: Option<&Path>) -> Result<Authorities, Failure> {
     let Some(file) = file else { return Ok(Authorities::default()) };
     let pem = fs::read(file).map_err(|error| {
         let shown = file.display();
-        Failure::usage(format!("cannot read the certificates {shown} (github.caFile): {error}"))
+        Failure::usage(format!(
+            "cannot read the certificates {shown} (github.caFile): {error}; name a file in \
+             PEM form"
+        ))
     })?;
     Authorities::from_pem(&pem).map_err(|error| Failure::usage(error.to_string()))
 }

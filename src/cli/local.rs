@@ -12,8 +12,12 @@ use crate::api::{RepoPattern, RunType};
 use crate::github::Source;
 use crate::lease::{RunNumber, Tenure};
 use crate::process::{clock::Clock, stop};
-use crate::store::{NewRun, RepositoryRecord, RunEnd, Store, chain};
+use crate::store::{NewRun, RepositoryRecord, RunEnd, Store};
 use crate::sync::{Broken, Conclusion, Parts, Run, conclude, run};
+
+/// What to try when the database is of no use.
+const DATABASE: &str =
+    "see what is wrong with: singletrack doctor, or name another with --database";
 
 /// The owner of a store that no cluster uses.
 pub(super) const OWNER: &str = "local";
@@ -57,7 +61,7 @@ pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
     }
     let source = Source::connect(&settings.github, clock.clone());
     let source = source.map_err(|error| Failure::plain(error.to_string()))?;
-    let failed = |error| Failure::of("the database cannot be used", &error);
+    let failed = |error| Failure::of("the database cannot be used", &error, DATABASE);
     store.prepare(OWNER).await.map_err(failed)?;
     let number = store.ticket(RunNumber(0)).await.map_err(failed)?;
     let nonce = uuid::Uuid::new_v4().simple().to_string();
@@ -105,7 +109,7 @@ pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
 fn stopped_by_signal() -> Result<CancellationToken, Failure> {
     let stop = CancellationToken::new();
     stop::cancel_on_signal(stop.clone())
-        .map_err(|error| Failure::of("signals cannot be watched", &error))?;
+        .map_err(|error| Failure::of("signals cannot be watched", &error, "try again"))?;
     Ok(stop)
 }
 
@@ -136,9 +140,13 @@ fn report(conclusion: &Conclusion, records: &[RepositoryRecord]) {
 
 fn broken(broken: Broken) -> Failure {
     match broken {
-        Broken::Stopped => Failure::plain("stopped; what was read so far is stored"),
-        Broken::Superseded => Failure::plain("another run on this database has started"),
-        Broken::Store(error) => Failure::plain(format!("the database was lost: {}", chain(&error))),
+        Broken::Stopped => Failure::plain(
+            "stopped; what was read so far is stored: run it again, and it goes on from there",
+        ),
+        Broken::Superseded => Failure::plain(
+            "another run on this database has started: wait for its end, and run this again",
+        ),
+        Broken::Store(error) => Failure::of("the database was lost", &error, DATABASE),
         Broken::Unauthorized(error) => Failure::plain(error.to_string()),
     }
 }

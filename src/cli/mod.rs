@@ -6,6 +6,7 @@ mod adopt;
 mod ask;
 mod backup;
 mod cancel;
+mod complete;
 mod completion;
 mod config;
 mod cron_job;
@@ -27,14 +28,16 @@ mod run;
 mod unlock;
 mod wait;
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 use kube::{Client, Config};
 
 pub use config::{ConfigArgs, Configuration};
 pub use database::Location;
-pub use doctor::NEEDED;
 pub use exit::{Exit, Failure};
 
+pub use crate::controller::rights::NEEDED;
 use crate::controller::{self, ControllerArgs};
 use crate::report::{LogFormat, start};
 
@@ -44,7 +47,13 @@ use crate::report::{LogFormat, start};
     name = "singletrack",
     version,
     propagate_version = true,
-    after_help = "A link named kubectl-singletrack on the PATH makes it `kubectl singletrack`."
+    after_help = "\
+A link named kubectl-singletrack on the PATH makes it `kubectl singletrack`.
+
+Examples:
+  singletrack run manual -r acme/widgets --wait
+  singletrack queue
+  singletrack run --help"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -115,6 +124,9 @@ enum Command {
     Query(query::QueryArgs),
     /// Print the script that lets a shell complete our commands.
     Completion(completion::CompletionArgs),
+    /// Say what may stand next on a command line, as kubectl asks its plugins.
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::CompleteArgs),
     /// Print the version.
     #[command(after_help = "Example:\n  singletrack version")]
     Version,
@@ -133,15 +145,19 @@ pub struct NamespaceArgs {
 struct LockArgs {
     #[command(flatten)]
     namespace: NamespaceArgs,
-    /// The name of the Lease.
-    #[arg(long, env = "SINGLETRACK_LEASE", default_value = config::DEFAULT_LEASE)]
-    lease: String,
+    /// The configuration file, for the Lease that it names.
+    #[arg(long, env = "SINGLETRACK_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The name of the Lease. Default: that of the configuration, or singletrack
+    #[arg(long, env = "SINGLETRACK_LEASE", value_name = "NAME")]
+    lease: Option<String>,
 }
 
 impl LockArgs {
     /// The namespace and the name of the Lease.
-    fn place(&self, default: String) -> (String, String) {
-        (self.namespace.namespace.clone().unwrap_or(default), self.lease.clone())
+    fn place(&self, default: String) -> Result<(String, String), Failure> {
+        let name = config::lease_name(self.lease.clone(), self.config.as_deref())?;
+        Ok((self.namespace.namespace.clone().unwrap_or(default), name))
     }
 }
 
@@ -167,6 +183,7 @@ pub async fn main(cli: Cli) -> Result<Exit, Failure> {
         Command::Backup(args) => backup::backup(args).await,
         Command::Query(args) => query::query(args).await,
         Command::Completion(args) => completion::completion(&args),
+        Command::Complete(args) => complete::complete(args).await,
         Command::Version => {
             println!("singletrack {}", env!("CARGO_PKG_VERSION"));
             Ok(Exit::Succeeded)
@@ -174,14 +191,19 @@ pub async fn main(cli: Cli) -> Result<Exit, Failure> {
     }
 }
 
+/// What to try when there is no cluster.
+pub const NO_CLUSTER: &str = "set KUBECONFIG, or run inside a pod";
+/// What to try when the kubeconfig is of no use.
+pub const BAD_CLUSTER: &str = "look at the kubeconfig with: kubectl config view --minify";
+
 /// A client of the cluster that the kubeconfig or the pod names, and its default namespace.
 pub async fn connect() -> Result<(Client, String), Failure> {
-    let config = Config::infer().await.map_err(|error| {
-        Failure::of("cannot find a cluster: set KUBECONFIG, or run inside a pod", &error)
-    })?;
+    let config = Config::infer()
+        .await
+        .map_err(|error| Failure::of("cannot find a cluster", &error, NO_CLUSTER))?;
     let namespace = config.default_namespace.clone();
     let client = Client::try_from(config)
-        .map_err(|error| Failure::of("cannot make a client of the cluster", &error))?;
+        .map_err(|error| Failure::of("cannot make a client of the cluster", &error, BAD_CLUSTER))?;
     Ok((client, namespace))
 }
 
@@ -198,7 +220,9 @@ mod tests {
 
     #[test]
     fn the_help_of_every_command_ends_with_an_example() {
-        for command in Cli::command().get_subcommands() {
+        let root = Cli::command();
+        assert!(root.get_after_help().is_some_and(|help| help.to_string().contains("Example")));
+        for command in root.get_subcommands().filter(|command| !command.is_hide_set()) {
             let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             let example = after.lines().last().unwrap_or_default();
             let name = command.get_name();

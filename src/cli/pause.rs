@@ -35,7 +35,7 @@ pub(super) async fn resume(args: PauseArgs) -> Result<Exit, Failure> {
 /// left alone.
 async fn mark(args: PauseArgs, paused: bool) -> Result<String, Failure> {
     let (client, default) = connect().await?;
-    let (namespace, name) = args.lock.place(default);
+    let (namespace, name) = args.lock.place(default)?;
     let leases: Api<Lease> = Api::namespaced(client.clone(), &namespace);
     for _ in 0..MOST_TRIES {
         let lease = existing(&leases, (&namespace, &name)).await?;

@@ -24,7 +24,7 @@ pub(super) fn text(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::plain(format!(
-            "standard output cannot be written: {error}; is the disk full?"
+            "standard output cannot be written: {error}; send it where there is room"
         ))),
         _ => Ok(()),
     }
@@ -32,13 +32,14 @@ pub(super) fn text(text: &str) -> Result<(), Failure> {
 
 pub(super) fn yaml(value: &impl Serialize) -> Result<(), Failure> {
     let yaml = serde_saphyr::to_string(value)
-        .map_err(|error| Failure::of("cannot be written as YAML", &error))?;
+        .map_err(|error| Failure::of("cannot be written as YAML", &error, "try -o json"))?;
     text(&format!("{}\n", yaml.trim_end()))
 }
 
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let json = serde_json::to_string_pretty(value)
-        .map_err(|error| Failure::of("cannot be written as JSON", &error))?;
+    let json = serde_json::to_string_pretty(value).map_err(|error| {
+        Failure::of("cannot be written as JSON", &error, "try -o yaml or a table")
+    })?;
     text(&format!("{json}\n"))
 }
 

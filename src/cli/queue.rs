@@ -43,7 +43,7 @@ enum Output {
 
 pub(super) async fn queue(args: QueueArgs) -> Result<Exit, Failure> {
     let (client, default) = connect().await?;
-    let (namespace, name) = args.lock.place(default);
+    let (namespace, name) = args.lock.place(default)?;
     let leases: Api<Lease> = Api::namespaced(client.clone(), &namespace);
     let lease = leases
         .get_opt(&name)

@@ -248,9 +248,12 @@ async fn create(
     let place = SyncRequest::url_path(&(), Some(namespace));
     let url = format!("{place}?fieldValidation=Strict&fieldManager=singletrack{dry_run}");
     let doing = "the request was not created";
-    let body = serde_json::to_vec(request).map_err(|error| Failure::of(doing, &error))?;
+    let body = serde_json::to_vec(request)
+        .map_err(|error| Failure::of(doing, &error, "write it by hand: kubectl apply -f FILE"))?;
     let call = http::Request::post(url).header(CONTENT_TYPE, "application/json").body(body);
-    let call = call.map_err(|error| Failure::of("the namespace is not a name", &error))?;
+    let call = call.map_err(|error| {
+        Failure::of("the namespace is not a name", &error, "name another with -n")
+    })?;
     client.request(call).await.map_err(|error| match &error {
         kube::Error::Api(status) if status.reason == "AlreadyExists" => {
             Refusal::AlreadyExists(Failure::plain(format!(

@@ -27,7 +27,7 @@ pub(super) struct UnlockArgs {
 
 pub(super) async fn unlock(args: UnlockArgs) -> Result<Exit, Failure> {
     let (client, default) = connect().await?;
-    let (namespace, name) = args.lock.place(default);
+    let (namespace, name) = args.lock.place(default)?;
     let leases: Api<Lease> = Api::namespaced(client.clone(), &namespace);
     let lease = existing(&leases, (&namespace, &name)).await?;
     let Some(holder) = Record::from(&lease).holder else {

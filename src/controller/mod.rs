@@ -3,9 +3,12 @@
 //! Order of stopping: readiness goes; no request is taken any more; calls to GitHub are dropped and
 //! the current transaction ends; the request is queued again; the Lease is freed.
 
+pub(crate) mod places;
 mod requests;
+pub(crate) mod rights;
 pub(crate) mod schema;
 mod together;
+mod watches;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,9 +25,10 @@ use kube::{Api, Client, Config, ResourceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use self::requests::Places;
+use self::places::Places;
+use self::watches::Watches;
 use crate::api::SyncRequest;
-use crate::cli::{ConfigArgs, Configuration, Exit, Failure};
+use crate::cli::{BAD_CLUSTER, ConfigArgs, Configuration, Exit, Failure, NO_CLUSTER};
 use crate::lease::{Identity, Keeper, Seen};
 use crate::process::clock::Clock;
 use crate::process::serve::{Health, serve};
@@ -62,19 +66,22 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
     let config = args.config.read()?;
     let stop = CancellationToken::new();
     cancel_on_signal(stop.clone())
-        .map_err(|error| Failure::of("signals cannot be watched", &error))?;
+        .map_err(|error| Failure::of("signals cannot be watched", &error, "try again"))?;
     let (client, lock_client, namespace) = clients(args.pod_namespace).await?;
     let name = args.pod_name.unwrap_or_else(host_name);
-    let health = Health::starting(&["schema", "store", "lease", "requests"]);
+    let parts = [&["schema", "permissions", "store", "lease"][..], &Watches::PARTS].concat();
+    let health = Health::starting(&parts);
     let metrics = Metrics::default();
     let text = {
         let metrics = metrics.clone();
         move || metrics.text()
     };
     let done = CancellationToken::new();
-    let address = serve(args.listen, health.clone(), text, done.clone())
-        .await
-        .map_err(|error| Failure::of(&format!("cannot listen on {}", args.listen), &error))?;
+    let address =
+        serve(args.listen, health.clone(), text, done.clone()).await.map_err(|error| {
+            let doing = format!("cannot listen on {}", args.listen);
+            Failure::of(&doing, &error, "name another address with --listen")
+        })?;
     tracing::info!(%address, pod = name, namespace, "the operator has started");
 
     let clock = Clock::default();
@@ -97,15 +104,16 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
         lease,
         (health.clone(), report, clock),
     ));
-    let places = match all_namespaces {
-        true => Places::All,
-        false => Places::these(&namespace, namespaces),
-    };
+    let places = Places::of(all_namespaces, &namespace, namespaces);
+    let watches = Arc::new(Watches::of(&namespace, &places));
+    let (seen, place) = (Arc::clone(&watches), (namespace.clone(), places.clone()));
+    let looking = tokio::spawn(rights::look(client, health, seen, place));
     let preparing = tokio::spawn(prepare_store(Arc::clone(&ctx), namespace));
     if schema_is_known(&ctx, &stop).await {
-        work(ctx, keeper, places, stop).await;
+        work(ctx, keeper, (watches, places), stop).await;
     }
     preparing.abort();
+    looking.abort();
     sql.close().await;
     done.cancel();
     tracing::info!("the operator has stopped");
@@ -159,19 +167,25 @@ async fn claim_store(ctx: &Context, namespace: &str) -> Result<(), Unclaimed> {
     let owner = namespaces.get(namespace).await.map_err(|error| {
         let why = chain(&error);
         Unclaimed::Namespace(format!(
-            "namespace {namespace:?} cannot be read (it needs the verb get): {why}"
+            "namespace {namespace:?} cannot be read: {why}; the operator's service account needs get \
+             on namespaces there"
         ))
     })?;
     ctx.store.prepare(&owner.uid().unwrap_or_default()).await.map_err(Unclaimed::Store)
 }
 
 /// Watches and works until told to stop, then until nothing of ours is under way.
-async fn work(ctx: Arc<Context>, keeper: Keeper, places: Places, stop: CancellationToken) {
+async fn work(
+    ctx: Arc<Context>,
+    keeper: Keeper,
+    (watches, places): (Arc<Watches>, Places),
+    stop: CancellationToken,
+) {
     let (lease_seen, news) = watch::channel(None);
-    let watching = tokio::spawn(watch_lease(Arc::clone(&ctx), lease_seen));
+    let watching = tokio::spawn(watch_lease(Arc::clone(&ctx), Arc::clone(&watches), lease_seen));
     let track = Track::new(Arc::clone(&ctx), keeper, news, stop.clone());
     let track = tokio::spawn(track.run());
-    reconcile_all(Arc::clone(&ctx), &places, stop.clone(), track).await;
+    reconcile_all(Arc::clone(&ctx), (watches, places), stop.clone(), track).await;
     watching.abort();
 }
 
@@ -179,14 +193,14 @@ async fn work(ctx: Arc<Context>, keeper: Keeper, places: Places, stop: Cancellat
 /// changes its request.
 async fn reconcile_all(
     ctx: Arc<Context>,
-    places: &Places,
+    (watches, places): (Arc<Watches>, Places),
     stop: CancellationToken,
     track: tokio::task::JoinHandle<()>,
 ) {
     let (reader, writer) = reflector::store();
     ctx.show_requests(reader.clone());
     let noting = Arc::clone(&ctx);
-    let changes = requests::changes(&ctx, places, reader.clone())
+    let changes = requests::changes(&ctx, &places, &watches, reader.clone())
         .inspect_ok(move |event| reconcile::note(event, &noting))
         .modify(trim)
         .reflect(writer)
@@ -228,12 +242,13 @@ fn again(request: Arc<SyncRequest>, error: &reconcile::Error, _: Arc<Context>) -
     Action::requeue(AGAIN_AFTER)
 }
 
-async fn watch_lease(ctx: Arc<Context>, seen: watch::Sender<Option<Seen>>) {
+async fn watch_lease(ctx: Arc<Context>, watches: Arc<Watches>, seen: watch::Sender<Option<Seen>>) {
     let leases: Api<Lease> = Api::namespaced(ctx.client.clone(), &ctx.lease.0);
     let ours = watcher::Config::default().fields(&format!("metadata.name={}", ctx.lease.1));
     let mut changes = watcher(leases, ours).default_backoff().boxed();
     let mut listed = None;
     while let Some(change) = changes.next().await {
+        watches.heard(watches.of_lease(), &change, &ctx.health);
         match change {
             Ok(Event::Init) => listed = None,
             Ok(Event::InitApply(lease)) => listed = Some(Arc::new(lease)),
@@ -252,11 +267,11 @@ async fn watch_lease(ctx: Arc<Context>, seen: watch::Sender<Option<Seen>>) {
 /// The one for the Lease does not retry: a write that was done and whose answer was lost would come
 /// back as a conflict.
 async fn clients(namespace: Option<String>) -> Result<(Client, Client, String), Failure> {
-    let config = Config::infer().await.map_err(|error| {
-        Failure::of("cannot find a cluster: set KUBECONFIG, or run inside a pod", &error)
-    })?;
+    let config = Config::infer()
+        .await
+        .map_err(|error| Failure::of("cannot find a cluster", &error, NO_CLUSTER))?;
     let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
-    let failed = |error| Failure::of("cannot make a client of the cluster", &error);
+    let failed = |error| Failure::of("cannot make a client of the cluster", &error, BAD_CLUSTER);
     let mut plain = config.clone();
     plain.default_retry = false;
     let client = Client::try_from(config).map_err(|error: kube::Error| failed(error))?;

@@ -10,7 +10,8 @@ pub enum Error {
     MissingToken,
 
     #[error(
-        "the private key of the GitHub App cannot be read from {file:?} (github.app.privateKeyFile)"
+        "the private key of the GitHub App cannot be read from {file:?} (github.app.privateKeyFile): \
+         correct the path, or mount the Secret that holds it"
     )]
     MissingKey { file: String },
 
@@ -38,7 +39,10 @@ pub enum Error {
     )]
     Forbidden { what: String, message: String },
 
-    #[error("{what} is not there, or the token may not see it (404)")]
+    #[error(
+        "{what} is not there, or the token may not see it (404): correct the name, or give the token \
+         access"
+    )]
     NotFound { what: String },
 
     #[error("{what} is gone (410): {message}")]
@@ -56,7 +60,7 @@ pub enum Error {
     #[error("the pages of {what} lead in a circle")]
     LinkedInCircles { what: String },
 
-    #[error("{what} failed {tries} times, at last with: {last}")]
+    #[error("{what} failed {tries} times, at last with: {last}; try again when GitHub is well")]
     Ill { what: String, tries: u32, last: String, status: Option<u16> },
 
     #[error("{what} answered with more than {limit} bytes: not read")]
@@ -71,7 +75,10 @@ pub enum Error {
     #[error("the proxy in {variable} is not a URL such as http://proxy.example:3128")]
     BadProxy { variable: &'static str },
 
-    #[error("the certificates in github.caFile are not a bundle in PEM form: {problem}")]
+    #[error(
+        "the certificates in github.caFile are not a bundle in PEM form: {problem}; \
+         give each between BEGIN CERTIFICATE and END CERTIFICATE"
+    )]
     BadCertificates { problem: String },
 
     #[error("the client for GitHub could not be made: {0}")]

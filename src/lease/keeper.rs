@@ -127,7 +127,9 @@ impl Keeper {
             times: self.times,
         };
         if pod_matters(&record, &scene) {
-            scene.pod = self.pod_of(&record).await;
+            let (pod, trouble) = self.pod_of(&record).await;
+            scene.pod = pod;
+            self.trouble = trouble;
         }
         let verdict = judge(&record, &scene);
         self.note(&lease);
@@ -157,16 +159,26 @@ impl Keeper {
         }
     }
 
-    async fn pod_of(&self, record: &Record) -> Pod {
-        let Some(holder) = &record.holder else { return Pod::Unknown };
-        match timeout(self.times.call_timeout(), self.pods.get_opt(holder.name())).await {
+    /// The holder's pod, and why nothing is known of it where that is for want of a right.
+    async fn pod_of(&self, record: &Record) -> (Pod, Option<String>) {
+        let Some(holder) = &record.holder else { return (Pod::Unknown, None) };
+        let pod = match timeout(self.times.call_timeout(), self.pods.get_opt(holder.name())).await {
             Ok(Ok(None)) => Pod::Gone,
             Ok(Ok(Some(pod))) if pod.uid().as_deref() != Some(&record.pod_uid) || ended(&pod) => {
                 Pod::Gone
             }
             Ok(Ok(Some(_))) => Pod::Alive,
+            Ok(Err(kube::Error::Api(status))) if status.is_forbidden() => {
+                let why = format!(
+                    "the holder's pod cannot be read, so its lease is taken over only when it is \
+                     stale: {}; give the operator's service account get on pods in its namespace",
+                    status.message
+                );
+                return (Pod::Unknown, Some(why));
+            }
             Ok(Err(_)) | Err(_) => Pod::Unknown,
-        }
+        };
+        (pod, None)
     }
 
     async fn call(
@@ -217,8 +229,9 @@ enum No {
 fn describe(verb: &str, name: &str, error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if status.is_forbidden() => format!(
-            "not allowed to {verb} lease {name:?}: give the operator's service account get, list, \
-             watch, create and update on leases.coordination.k8s.io in its namespace"
+            "not allowed to {verb} lease {name:?} ({}): give the operator's service account get, \
+             list, watch, create and update on leases.coordination.k8s.io in its namespace",
+            status.message
         ),
         kube::Error::Api(status) => {
             format!("failed to {verb} lease {name:?}: {}", status.message)

@@ -228,7 +228,7 @@ impl Track {
         attempt: &mut Attempt,
     ) -> Answer {
         self.ctx.store_ails(error);
-        self.store_failed(request, store_reason(error), store::chain(error), attempt).await
+        self.store_failed(request, store_reason(error), error.told(), attempt).await
     }
 
     async fn store_failed(

@@ -133,7 +133,7 @@ impl Context {
 
     /// The store could not be prepared.
     pub fn store_is_unprepared(&self, error: &store::Error) {
-        let (reason, why) = (store_reason(error), store::chain(error));
+        let (reason, why) = (store_reason(error), error.told());
         self.health.ail("store", &format!("{}: {why}", reason.as_str()));
         let is_barred = matches!(error, store::Error::InUse { .. } | store::Error::Outdated { .. });
         let mut trouble = locked(&self.store_trouble);

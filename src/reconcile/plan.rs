@@ -57,7 +57,8 @@ pub enum Step {
 }
 
 /// What a request is told whose deadline has passed.
-pub(super) const LATE: &str = "activeDeadlineSeconds have passed since the first start";
+pub(super) const LATE: &str = "activeDeadlineSeconds have passed since the first start: \
+                                create a new request that allows more";
 
 /// Says what to do next.
 ///

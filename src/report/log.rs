@@ -18,8 +18,12 @@ pub enum LogFormat {
 ///
 /// When the filter is not of that form.
 pub fn start(filter: &str, format: LogFormat) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| format!("the log filter {filter:?} is not understood: {error}"))?;
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
+        format!(
+            "the log filter {filter:?} is not understood: {error}; write a level, or \
+                 levels by part, as info,singletrack=debug"
+        )
+    })?;
     let log = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
     let started = match format {
         LogFormat::Text => log.try_init(),

@@ -5,6 +5,8 @@
 mod log;
 mod metrics;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -99,6 +101,8 @@ impl Announcement {
 pub struct Report {
     recorder: Option<Recorder>,
     metrics: Metrics,
+    /// Whether it was told that Events are refused. Once is enough.
+    refused: Arc<AtomicBool>,
 }
 
 impl Report {
@@ -106,7 +110,7 @@ impl Report {
     pub fn new(client: Client, instance: &str, metrics: Metrics) -> Self {
         let reporter =
             Reporter { controller: "singletrack".into(), instance: Some(instance.to_owned()) };
-        Self { recorder: Some(Recorder::new(client, reporter)), metrics }
+        Self { recorder: Some(Recorder::new(client, reporter)), metrics, refused: Arc::default() }
     }
 
     /// Says what has happened to the request.
@@ -132,6 +136,15 @@ impl Report {
         };
         match timeout(Duration::from_secs(5), recorder.publish(&event, request)).await {
             Ok(Ok(())) => {}
+            Ok(Err(kube::Error::Api(status))) if status.is_forbidden() => {
+                if !self.refused.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        error = status.message,
+                        "no Event was written; give the service account create and patch on \
+                         events.events.k8s.io"
+                    );
+                }
+            }
             Ok(Err(error)) => tracing::debug!(%error, "the event was not published"),
             Err(_) => tracing::debug!("the event was not published in time"),
         }

@@ -67,6 +67,17 @@ impl Error {
         }
     }
 
+    /// What it says with all its causes, and what to try where they do not say it.
+    pub fn told(&self) -> String {
+        let text = chain(self);
+        match self {
+            Self::Unavailable { .. } | Self::NotReached { .. } | Self::Migrate { .. } => {
+                format!("{text}; it is tried again, see what is wrong with: singletrack doctor")
+            }
+            _ => text,
+        }
+    }
+
     /// Whether there are no tables yet where they should be.
     pub fn is_of_no_tables(&self) -> bool {
         match self {

@@ -98,7 +98,8 @@ fn the_exit_codes() {
 #[test]
 fn the_commands() {
     let command = Cli::command();
-    let rows = command.get_subcommands().map(|command| {
+    let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+    let rows = shown.map(|command| {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         vec![code(command.get_name()), about]
     });

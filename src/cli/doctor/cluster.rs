@@ -3,35 +3,21 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::future::join_all;
 use http::header::DATE;
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
-};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::PostParams;
 use kube::client::Body;
 use kube::{Api, Client, ResourceExt};
 use tokio::time::timeout;
 
 use super::check::Check;
-use crate::api::GROUP;
 use crate::cli::connect;
+use crate::controller::places::Places;
+use crate::controller::rights::{self, Right};
 use crate::controller::schema;
 use crate::lease::{Record, is_paused};
 use crate::process::clock::Clock;
 use crate::store::chain;
-
-/// What the operator does there: group, resource, subresource, verbs.
-pub const NEEDED: [(&str, &str, &str, &[&str]); 6] = [
-    ("coordination.k8s.io", "leases", "", &["get", "list", "watch", "create", "update"]),
-    ("", "pods", "", &["get"]),
-    ("events.k8s.io", "events", "", &["create", "patch"]),
-    (GROUP, "syncrequests", "", &["get", "list", "watch", "delete"]),
-    (GROUP, "syncrequests", "status", &["patch"]),
-    ("", "namespaces", "", &["get"]),
-];
 
 /// After so long the cluster counts as not answering.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -57,7 +43,7 @@ pub(super) async fn look(
     clock: &Clock,
     checks: &mut Vec<Check>,
 ) -> Option<Cluster> {
-    let (client, namespace, ahead) = match reach(wanted.namespace.clone(), clock).await {
+    let (client, namespace, ahead) = match reach(wanted.namespace, clock).await {
         Ok((client, namespace, ahead)) => {
             let said = format!("answers; the namespace is {namespace}");
             checks.push(Check::ok("cluster", said));
@@ -70,7 +56,8 @@ pub(super) async fn look(
             return None;
         }
     };
-    checks.push(permissions(&client, &namespace, &wanted).await);
+    let places = Places::of(wanted.all_namespaces, &namespace, wanted.namespaces);
+    checks.push(permissions(&client, &namespace, &places).await);
     checks.push(match schema::check(&client).await {
         Ok(()) => Check::ok("schema", "the SyncRequest definition has all fields"),
         Err(why) => Check::fail("schema", why),
@@ -121,78 +108,16 @@ fn lock(lease: kube::Result<Option<Lease>>, name: &str) -> Check {
     }
 }
 
-/// The groups of what the operator does wherever it watches.
-const WATCHED: [&str; 2] = [GROUP, "events.k8s.io"];
-
-async fn permissions(client: &Client, namespace: &str, wanted: &Wanted) -> Check {
-    let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
-    let others = wanted.namespaces.iter().filter(|other| *other != namespace);
-    let elsewhere = others.flat_map(|other| rights(&WATCHED).map(move |it| (Some(&**other), it)));
-    let here = rights(&[]).map(|it| match wanted.all_namespaces && WATCHED.contains(&it.0) {
-        true => (None, it),
-        false => (Some(namespace), it),
-    });
-    let answers = join_all(here.chain(elsewhere).map(async |(place, right)| {
-        let answer = reviews.create(&PostParams::default(), &review(right, place)).await;
-        let allowed = answer.map(|answer| answer.status.is_some_and(|status| status.allowed));
-        let (_, resource, sub, verb) = right;
-        let slash = if sub.is_empty() { "" } else { "/" };
-        let there = match place {
-            Some(other) if other != namespace => format!(" in {other}"),
-            _ => String::new(),
-        };
-        allowed.map(|allowed| (!allowed).then(|| format!("{verb} {resource}{slash}{sub}{there}")))
-    }))
-    .await;
-    let count = answers.len();
-    match answers.into_iter().collect::<Result<Vec<_>, _>>() {
+async fn permissions(client: &Client, namespace: &str, places: &Places) -> Check {
+    match rights::missing(client, namespace, places).await {
         Err(error) => Check::fail(
             "permissions",
             format!("they cannot be asked for: {}; try `kubectl auth can-i --list`", chain(&error)),
         ),
-        Ok(missing) => {
-            let missing: Vec<_> = missing.into_iter().flatten().collect();
-            match missing.is_empty() {
-                true => Check::ok("permissions", format!("all {count} that the operator needs")),
-                false => {
-                    let missing = missing.join(", ");
-                    let next = "add this to the Role of its service account";
-                    let said = format!("may not {missing} in namespace {namespace}: {next}");
-                    Check::fail("permissions", said)
-                }
-            }
+        Ok(missing) if missing.is_empty() => {
+            let count = Right::all().len();
+            Check::ok("permissions", format!("all {count} that the operator needs"))
         }
+        Ok(missing) => Check::fail("permissions", rights::told(&missing)),
     }
-}
-
-/// Each right that the operator needs: group, resource, subresource, verb. Without `groups` of all.
-fn rights(groups: &'static [&'static str]) -> impl Iterator<Item = Right> {
-    let of = move |group: &&str| groups.is_empty() || groups.contains(group);
-    let needed = NEEDED.iter().filter(move |(group, ..)| of(group));
-    needed.flat_map(|(group, resource, sub, verbs)| {
-        verbs.iter().map(move |verb| (*group, *resource, *sub, *verb))
-    })
-}
-
-type Right = (&'static str, &'static str, &'static str, &'static str);
-
-/// The question whether we have the right there, or everywhere.
-fn review(right: Right, place: Option<&str>) -> SelfSubjectAccessReview {
-    let (group, resource, subresource, verb) = right;
-    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let attributes = ResourceAttributes {
-        group: text(group),
-        resource: text(resource),
-        subresource: text(subresource),
-        verb: text(verb),
-        namespace: place.map(str::to_owned),
-        // Its own only, which a Role in it can allow.
-        name: place.map(str::to_owned).filter(|_| resource == "namespaces"),
-        ..ResourceAttributes::default()
-    };
-    let spec = SelfSubjectAccessReviewSpec {
-        resource_attributes: Some(attributes),
-        ..SelfSubjectAccessReviewSpec::default()
-    };
-    SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() }
 }

@@ -9,7 +9,6 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use self::check::Found;
-pub use self::cluster::NEEDED;
 use super::{ConfigArgs, Exit, Failure, print};
 use crate::process::clock::Clock;
 
@@ -19,7 +18,7 @@ Rights are those of whoever runs it: in the operator's pod those of its service 
 changed, and the token is not shown. The exit code is 1 when something fails.
 
 Examples:
-  kubectl exec deploy/singletrack -- singletrack doctor
+  kubectl exec deploy/singletrack -- /singletrack doctor
   singletrack doctor --config singletrack.yaml -n tools -o json")]
 pub(super) struct DoctorArgs {
     #[command(flatten)]

@@ -8,4 +8,5 @@ mod release;
 mod rights;
 mod schedules;
 mod sets;
-mod tool;
+pub(crate) mod tool;
+mod verbs;

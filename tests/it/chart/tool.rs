@@ -15,7 +15,7 @@ pub(super) const NEEDED: &str =
     "{github: {existingSecret: github}, repositories: {include: [acme/widgets]}}";
 
 /// The folder of the programs that belong to a cluster.
-fn programs() -> &'static Path {
+pub(crate) fn programs() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster/build");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::kubectl;
-use super::tool::image;
+use super::tool::{apply, image};
 use crate::support::Namespace;
 
 /// Which world the stand-in makes, and whom it lets in.
@@ -25,11 +25,6 @@ impl GitHub {
     pub(super) const SLOW: Self =
         Self { repositories: 12, issues: 400, latency: 250, ..Self::SMALL };
 
-    /// How many issues a run over all stores.
-    pub(super) fn stored(&self) -> i64 {
-        i64::try_from(self.repositories * self.issues / 4 * 3).expect("a small number")
-    }
-
     pub(super) fn url(space: &Namespace) -> String {
         format!("http://github.{}.svc.cluster.local:8080", space.name)
     }
@@ -42,25 +37,24 @@ impl GitHub {
         })
     }
 
-    /// Brings it to life, with the Secret that holds the token. Called again, it is another one in
-    /// the place of the first.
+    /// Brings it to life, with the Secret that holds the token.
     pub(super) async fn apply(&self, space: &Namespace) {
+        let literal = format!("--from-literal=token={}", self.token);
+        let secret = ["create", "secret", "generic", "github", &literal];
+        kubectl(space, &secret).await.with(0, &["created"]);
+        self.serve(space).await;
+    }
+
+    /// Serves it; called again, it is another one in the place of the first.
+    pub(super) async fn serve(&self, space: &Namespace) {
         let objects = json!({"apiVersion": "v1", "kind": "List", "items": [
             self.deployment(space),
             {
                 "apiVersion": "v1", "kind": "Service", "metadata": {"name": "github"},
                 "spec": {"selector": {"app": "github"}, "ports": [{"port": 8080}]},
             },
-            {
-                "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "github"},
-                "stringData": {"token": self.token},
-            },
         ]});
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("github.json");
-        std::fs::write(&file, objects.to_string()).expect("it can be written");
-        let file = file.to_string_lossy();
-        kubectl(space, &["apply", "-f", &file]).await.with(0, &["deployment.apps/github"]);
+        apply(space, &objects).await.with(0, &["deployment.apps/github"]);
         let rollout = ["rollout", "status", "deployment/github", "--timeout=80s"];
         kubectl(space, &rollout).await.with(0, &["successfully rolled out"]);
     }

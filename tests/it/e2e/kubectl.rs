@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::main_job::apply;
+use super::main_job::ask;
 use super::tool::tool;
 use super::{GitHub, Release, among_others, kubectl, namespace};
 use crate::support::{Namespace, poll};
@@ -19,9 +19,9 @@ async fn kubectl_explains_waits_watches_selects_and_applies() {
     let explained = kubectl(&space, &["explain", "syncrequest.spec.concurrencyPolicy"]).await;
     explained.with(0, &["FIELD: concurrencyPolicy", "Queue", "Coalesce", "Reject"]);
 
-    let args = ["get", "sr", "--watch", "--output-watch-events", "-o", "name"];
+    let args = ["get", "sr", "--watch", "--output-watch-events"];
     let watch = tool("kubectl", &space, &args).start();
-    apply(&space, "waited-for").await;
+    ask(&space, "waited-for").await;
     let wait = ["wait", "--for=condition=Ready", "sr/waited-for", "--timeout=80s"];
     kubectl(&space, &wait).await.with(0, &["condition met"]);
     let ended = ["wait", "--for=jsonpath={.status.phase}=Succeeded", "sr/waited-for"];

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use singletrack::api::{Phase, SyncRequest};
 
-use super::tool::setting;
+use super::tool::{apply, setting};
 use super::{GitHub, Release, alone, among_others, delete_pod, kubectl, namespace, pods};
 use crate::support::{Namespace, phase_of, poll};
 
@@ -18,7 +18,7 @@ async fn install_apply_a_cronjob_and_a_deleted_pod() {
     let release = &mut *first;
     let space = release.space.clone();
 
-    apply(&space, "by-hand").await;
+    ask(&space, "by-hand").await;
     half_read(&space, "by-hand").await;
     let [pod] = &pods(&space).await[..] else { panic!("one pod") };
     // As a node goes that is lost: nothing is told to the operator.
@@ -27,7 +27,7 @@ async fn install_apply_a_cronjob_and_a_deleted_pod() {
     assert_eq!(phase_of(&request), Phase::Succeeded, "{:?}", request.status);
     let takeovers = "SELECT count(*) FROM sync_runs WHERE takeover_reason = 'PodGone'";
     assert_eq!(release.number(takeovers).await, 1);
-    release.holds_all_of(&GitHub::SLOW).await;
+    release.holds_all().await;
 
     release.set(json!({"schedules": {"often": {"type": "manual", "cron": "* * * * *"}}}));
     release.upgrade().await;
@@ -52,7 +52,7 @@ async fn a_killed_container_takes_over_from_itself_at_once() {
     GitHub::SLOW.apply(&space).await;
     let release = Release::new(space.clone());
     release.install().await;
-    apply(&space, "killed").await;
+    ask(&space, "killed").await;
     half_read(&space, "killed").await;
     let [pod] = &pods(&space).await[..] else { panic!("one pod") };
     kill_process(process(pod), Signal::KILL).expect("it can be killed");
@@ -62,19 +62,16 @@ async fn a_killed_container_takes_over_from_itself_at_once() {
     assert_eq!(release.number(takeovers).await, 1);
     let [again] = &pods(&space).await[..] else { panic!("one pod") };
     assert_eq!(again.uid(), pod.uid(), "the container was started again, and not the pod");
-    release.holds_all_of(&GitHub::SLOW).await;
+    release.holds_all().await;
 }
 
 /// Applies a manual request, as the README shows it.
-pub(super) async fn apply(space: &Namespace, name: &str) {
-    let file = tempfile::NamedTempFile::new().expect("a file");
+pub(super) async fn ask(space: &Namespace, name: &str) {
     let request = json!({
         "apiVersion": "singletrack.dev/v1alpha1", "kind": "SyncRequest",
         "metadata": {"name": name}, "spec": {"type": "manual"},
     });
-    std::fs::write(file.path(), request.to_string()).expect("it can be written");
-    let file = file.path().to_string_lossy();
-    kubectl(space, &["apply", "-f", &file]).await.with(0, &[&format!("{name} created")]);
+    apply(space, &request).await.with(0, &[&format!("{name} created")]);
 }
 
 /// Waits until a run of the request has read a few repositories.

@@ -29,8 +29,7 @@ use tool::{helm, kubectl};
 
 /// A new namespace in the cluster that `KUBECONFIG` names; pods in it must be restricted ones.
 async fn namespace(purpose: &str) -> Namespace {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = Client::try_default().await.expect("KUBECONFIG names a cluster: make e2e");
+    let client = client().await;
     let name = format!("{purpose}-{}", &Uuid::new_v4().simple().to_string()[..6]);
     let labels = BTreeMap::from([
         // By which `tests/node/e2e` finds what is to go when it ends.
@@ -43,6 +42,11 @@ async fn namespace(purpose: &str) -> Namespace {
     let spaces: Api<Space> = Api::all(client.clone());
     spaces.create(&PostParams::default(), &space).await.expect("a namespace");
     Namespace { name, client }
+}
+
+async fn client() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::try_default().await.expect("KUBECONFIG names a cluster: make e2e")
 }
 
 /// The operator's pods.

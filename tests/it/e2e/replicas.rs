@@ -10,7 +10,7 @@ use serde_json::json;
 use singletrack::api::Phase;
 use uuid::Uuid;
 
-use super::main_job::{apply, half_read};
+use super::main_job::{ask, half_read};
 use super::tool::setting;
 use super::{GitHub, Release, among_others, kubectl, namespace, pods};
 use crate::support::phase_of;
@@ -36,7 +36,7 @@ async fn three_replicas_are_restarted_in_the_middle_of_a_run() {
     let before = names(&release).await;
     assert_eq!(before.len(), 3);
 
-    apply(&space, "rolled").await;
+    ask(&space, "rolled").await;
     half_read(&space, "rolled").await;
     let restart = ["rollout", "restart", "deployment/singletrack"];
     kubectl(&space, &restart).await.with(0, &["restarted"]);
@@ -47,7 +47,7 @@ async fn three_replicas_are_restarted_in_the_middle_of_a_run() {
     // Who holds the Lease when it is stopped gives it back: nobody had to take it from a dead one.
     let takeovers = "SELECT count(*) FROM sync_runs WHERE takeover_reason IS NOT NULL";
     assert_eq!(release.number(takeovers).await, 0);
-    release.holds_all_of(&GitHub::SLOW).await;
+    release.holds_all().await;
     assert!(names(&release).await.is_disjoint(&before), "none of the first pods is left");
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 use singletrack::api::Phase;
 
-use super::main_job::apply;
+use super::main_job::ask;
 use super::{GitHub, Release, among_others, kubectl, namespace, pods};
 use crate::support::{phase_of, poll};
 
@@ -15,15 +15,13 @@ async fn a_token_is_replaced_without_a_restart() {
     GitHub::SMALL.apply(&space).await;
     let release = Release::new(space.clone());
     release.install().await;
-    apply(&space, "before").await;
+    ask(&space, "before").await;
     assert_eq!(phase_of(&space.finished("before").await), Phase::Succeeded);
 
     // GitHub lets in another token only: a run says so, and says what to do.
     let rotated = GitHub { token: "another-token-of-the-tests", ..GitHub::SMALL };
-    rotated.apply(&space).await;
-    let old = json!({"stringData": {"token": GitHub::SMALL.token}}).to_string();
-    kubectl(&space, &["patch", "secret", "github", "-p", &old]).await.with(0, &["patched"]);
-    apply(&space, "refused").await;
+    rotated.serve(&space).await;
+    ask(&space, "refused").await;
     let refused = space.finished("refused").await;
     assert_eq!(phase_of(&refused), Phase::Failed);
     let status = format!("{:?}", refused.status);
@@ -34,7 +32,7 @@ async fn a_token_is_replaced_without_a_restart() {
     // The kubelet writes the new token into the pod's volume in its own time.
     let seen = async || (release.exec(&["doctor"]).await.code == 0).then_some(());
     poll("the token is in the pod", seen).await;
-    apply(&space, "after").await;
+    ask(&space, "after").await;
     assert_eq!(phase_of(&space.finished("after").await), Phase::Succeeded);
     let [pod] = &pods(&space).await[..] else { panic!("one pod") };
     let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());

@@ -1,10 +1,19 @@
 //! kubectl and helm, as people call them.
 
+use serde_json::Value;
+
 use crate::support::{Command, Namespace, Said};
 
 /// What kubectl says in the namespace.
 pub(super) async fn kubectl(space: &Namespace, args: &[&str]) -> Said {
     tool("kubectl", space, args).said().await
+}
+
+/// What kubectl says when it applies the objects.
+pub(super) async fn apply(space: &Namespace, objects: &Value) -> Said {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), objects.to_string()).expect("it can be written");
+    kubectl(space, &["apply", "-f", &file.path().to_string_lossy()]).await
 }
 
 /// What helm says in the namespace.

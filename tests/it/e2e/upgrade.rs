@@ -8,7 +8,7 @@ use kube::{Api, CustomResourceExt, ResourceExt};
 use serde_json::json;
 use singletrack::api::{Phase, SyncRequest};
 
-use super::main_job::apply;
+use super::main_job::ask;
 use super::release::NAME;
 use super::{GitHub, Release, alone, among_others, helm, kubectl, namespace};
 use crate::support::phase_of;
@@ -39,7 +39,7 @@ async fn a_changed_definition_and_configuration_come_with_the_upgrade_and_go_wit
     let request = ends_well(release, "after-the-rollback").await;
     let repositories = request.status.and_then(|status| status.result).map(|it| it.repositories);
     assert_eq!(repositories, Some(GitHub::SLOW.repositories.try_into().expect("few")));
-    release.holds_all_of(&GitHub::SLOW).await;
+    release.holds_all().await;
 }
 
 #[tokio::test]
@@ -53,9 +53,9 @@ async fn what_is_uninstalled_and_installed_again_has_its_data_and_requests() {
     let before = ends_well(&release, "kept").await;
     release.uninstall().await;
     // Nothing of ours holds a deletion up: there is no finalizer.
-    apply(&space, "deleted").await;
+    ask(&space, "deleted").await;
     kubectl(&space, &["delete", "syncrequest", "deleted", "--timeout=20s"]).await.with(0, &[]);
-    apply(&space, "meanwhile").await;
+    ask(&space, "meanwhile").await;
 
     release.install().await;
     let meanwhile = space.finished("meanwhile").await;
@@ -73,7 +73,7 @@ async fn what_is_uninstalled_and_installed_again_has_its_data_and_requests() {
 
 /// Makes a run and checks that it is a good one.
 async fn ends_well(release: &Release, name: &str) -> SyncRequest {
-    apply(&release.space, name).await;
+    ask(&release.space, name).await;
     let request = release.space.finished(name).await;
     assert_eq!(phase_of(&request), Phase::Succeeded, "{:?}", request.status);
     request

@@ -6,7 +6,7 @@ use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::Api;
-use kube::api::PostParams;
+use kube::api::{Patch, PatchParams, PostParams};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -15,6 +15,8 @@ use super::{Namespace, cluster};
 /// A service account of a namespace, with a Role of its name.
 pub(crate) struct Account {
     token: String,
+    name: String,
+    roles: Api<Role>,
 }
 
 /// A rule of a Role.
@@ -39,7 +41,15 @@ impl Account {
                 .expect("it is one");
         let made = accounts.create_token_request(name, &PostParams::default(), &request).await;
         let token = made.expect("a token").status.expect("it has a status").token;
-        Self { token }
+        let roles = Api::namespaced(space.client.clone(), &space.name);
+        Self { token, name: name.to_owned(), roles }
+    }
+
+    /// Gives its Role other rules.
+    pub(crate) async fn may(&self, rules: &[Value]) {
+        let patch = Patch::Merge(json!({ "rules": rules }));
+        let patched = self.roles.patch(&self.name, &PatchParams::default(), &patch).await;
+        patched.expect("it is accepted");
     }
 
     /// Writes a kubeconfig of it into the folder.

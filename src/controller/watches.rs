@@ -1,0 +1,218 @@
+//! Whether the watches work, as their streams show it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kube::runtime::watcher::{self, Event};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::places::{Places, in_words};
+use crate::process::serve::Health;
+use crate::store::chain;
+
+/// A watch that fails is tried again within this, so one that is silent for so long works.
+const QUIET: Duration = Duration::from_secs(75);
+
+/// The watches of one process: that of the Lease, and those of the requests, one a place.
+#[derive(Debug)]
+pub(super) struct Watches {
+    lease: Watch,
+    requests: Vec<Watch>,
+    failed: Notify,
+}
+
+/// One watch. It tells when it fails, and when something changes, but not when it works again.
+#[derive(Debug)]
+pub(super) struct Watch {
+    part: &'static str,
+    resource: &'static str,
+    place: Option<String>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    listed: bool,
+    failed: Option<Failed>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Failed {
+    at: Instant,
+    forbidden: bool,
+}
+
+impl Watches {
+    pub(super) fn of(own: &str, places: &Places) -> Self {
+        let watch =
+            |part, resource, place| Watch { part, resource, place, state: Mutex::default() };
+        let requests = |place| watch("requests", "syncrequests.singletrack.dev", place);
+        Self {
+            lease: watch("lease watch", "leases.coordination.k8s.io", Some(own.to_owned())),
+            requests: places.each().into_iter().map(requests).collect(),
+            failed: Notify::new(),
+        }
+    }
+
+    pub(super) fn of_lease(&self) -> &Watch {
+        &self.lease
+    }
+
+    /// That of the place with this number.
+    pub(super) fn of_requests(&self, number: usize) -> &Watch {
+        &self.requests[number]
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Watch> {
+        self.requests.iter().chain([&self.lease])
+    }
+
+    /// A part of the health is well when all its watches are.
+    fn tell(&self, part: &'static str, health: &Health) {
+        if self.all().filter(|watch| watch.part == part).all(Watch::is_well) {
+            health.well(part);
+        }
+    }
+
+    /// The parts of the process' health that are kept here.
+    pub(super) const PARTS: [&'static str; 2] = ["requests", "lease watch"];
+
+    /// Takes note of what the stream of `watch` has shown.
+    pub(super) fn heard<K>(
+        &self,
+        watch: &Watch,
+        change: &Result<Event<K>, watcher::Error>,
+        health: &Health,
+    ) {
+        match change {
+            Ok(event) => {
+                let mut state = watch.state();
+                state.listed |= matches!(event, Event::InitDone);
+                // The start of a listing is no sign yet.
+                if !matches!(event, Event::Init) {
+                    state.failed = None;
+                }
+                drop(state);
+                self.tell(watch.part, health);
+            }
+            Err(error) => {
+                let (at, forbidden) = (Instant::now(), is_forbidden(error));
+                watch.state().failed = Some(Failed { at, forbidden });
+                health.ail(watch.part, &watch.trouble(error));
+                self.failed.notify_one();
+            }
+        }
+    }
+
+    /// No right is missing: what was refused before goes on by itself.
+    pub(super) fn are_allowed(&self, health: &Health) {
+        for watch in self.all() {
+            let mut state = watch.state();
+            let mended = |failed: Failed| failed.forbidden || failed.at.elapsed() > QUIET;
+            if state.listed && state.failed.is_some_and(mended) {
+                state.failed = None;
+                drop(state);
+                self.tell(watch.part, health);
+            }
+        }
+    }
+
+    pub(super) fn are_well(&self) -> bool {
+        self.all().all(|watch| watch.state().failed.is_none())
+    }
+
+    /// Returns when a watch has failed.
+    pub(super) async fn have_failed(&self) {
+        self.failed.notified().await;
+    }
+}
+
+impl Watch {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_well(&self) -> bool {
+        let state = self.state();
+        state.listed && state.failed.is_none()
+    }
+
+    fn trouble(&self, error: &watcher::Error) -> String {
+        format!(
+            "cannot watch {} in {}: {}; it is tried again, the operator's service account needs \
+             get, list and watch there",
+            self.resource,
+            in_words(self.place.as_deref()),
+            chain(error)
+        )
+    }
+}
+
+fn is_forbidden(error: &watcher::Error) -> bool {
+    use watcher::Error::{InitialListFailed, WatchFailed, WatchStartFailed};
+    let (InitialListFailed(kube::Error::Api(status))
+    | WatchStartFailed(kube::Error::Api(status))
+    | WatchFailed(kube::Error::Api(status))) = error
+    else {
+        return false;
+    };
+    status.is_forbidden()
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    fn refused(code: u16) -> Result<Event<()>, watcher::Error> {
+        let status = Status::failure("no", "Forbidden").with_code(code);
+        Err(watcher::Error::WatchStartFailed(kube::Error::Api(status.boxed())))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_was_refused_works_when_it_is_allowed_and_another_when_it_is_quiet() {
+        let health = Health::starting(&["requests"]);
+        let watches = Watches::of("own", &Places::All);
+        let heard = |change| watches.heard(watches.of_requests(0), &change, &health);
+        watches.are_allowed(&health);
+        assert_eq!(health.ailments(), "requests: not ready yet\n", "it has listed nothing");
+        heard(Ok(Event::InitDone));
+        assert_eq!(health.ailments(), "");
+
+        heard(refused(403));
+        assert!(health.ailments().contains("needs get, list and watch"));
+        assert!(!watches.are_well());
+        watches.are_allowed(&health);
+        assert_eq!(health.ailments(), "");
+
+        heard(refused(500));
+        watches.are_allowed(&health);
+        assert!(!health.ailments().is_empty(), "nobody knows yet");
+        tokio::time::advance(QUIET * 2).await;
+        watches.are_allowed(&health);
+        assert_eq!(health.ailments(), "");
+
+        heard(refused(500));
+        heard(Ok(Event::Apply(())));
+        assert_eq!(health.ailments(), "", "it has shown something");
+    }
+
+    #[test]
+    fn one_watch_of_several_that_fails_is_told_until_it_works() {
+        let health = Health::starting(&["requests"]);
+        let places = Places::of(false, "own", vec!["other".into()]);
+        let watches = Watches::of("own", &places);
+        let heard = |number, change| watches.heard(watches.of_requests(number), &change, &health);
+        heard(0, Ok(Event::InitDone));
+        assert!(!health.ailments().is_empty(), "the other one has listed nothing");
+        heard(1, Ok(Event::InitDone));
+        assert_eq!(health.ailments(), "");
+        heard(1, refused(403));
+        heard(0, Ok(Event::Apply(())));
+        assert!(health.ailments().contains("in namespace other"), "{}", health.ailments());
+        watches.are_allowed(&health);
+        assert_eq!(health.ailments(), "");
+    }
+}
