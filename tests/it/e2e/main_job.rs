@@ -6,8 +6,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use singletrack::api::{Phase, SyncRequest};
 
-use super::tool::{apply, setting};
-use super::{GitHub, Release, alone, among_others, delete_pod, kubectl, namespace, pods};
+use super::tool::apply;
+use super::{GitHub, Release, alone, among_others, delete_pod, kubectl, namespace, pods, setting};
 use crate::support::{Namespace, phase_of, poll};
 
 /// What `make e2e SHORT=1` runs.
@@ -21,12 +21,10 @@ async fn install_apply_a_cronjob_and_a_deleted_pod() {
     ask(&space, "by-hand").await;
     half_read(&space, "by-hand").await;
     let [pod] = &pods(&space).await[..] else { panic!("one pod") };
-    // As a node goes that is lost: nothing is told to the operator.
-    delete_pod(&space, pod, 0).await;
+    delete_pod(&space, pod).await;
     let request = space.finished("by-hand").await;
     assert_eq!(phase_of(&request), Phase::Succeeded, "{:?}", request.status);
-    let takeovers = "SELECT count(*) FROM sync_runs WHERE takeover_reason = 'PodGone'";
-    assert_eq!(release.number(takeovers).await, 1);
+    assert_eq!(request.status.and_then(|status| status.run_number), Some(2), "the next pod's run");
     release.holds_all().await;
 
     release.set(json!({"schedules": {"often": {"type": "manual", "cron": "* * * * *"}}}));

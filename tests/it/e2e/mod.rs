@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::support::{Namespace, awaited};
 use github::GitHub;
 use release::{Release, alone, among_others};
-use tool::{helm, kubectl};
+use tool::{helm, kubectl, setting};
 
 /// A new namespace in the cluster that `KUBECONFIG` names; pods in it must be restricted ones.
 async fn namespace(purpose: &str) -> Namespace {
@@ -33,7 +33,7 @@ async fn namespace(purpose: &str) -> Namespace {
     let name = format!("{purpose}-{}", &Uuid::new_v4().simple().to_string()[..6]);
     let labels = BTreeMap::from([
         // By which `tests/node/e2e` finds what is to go when it ends.
-        ("singletrack.dev/e2e".to_owned(), String::new()),
+        ("singletrack.dev/e2e".to_owned(), setting("SINGLETRACK_E2E_RUN").unwrap_or_default()),
         ("pod-security.kubernetes.io/enforce".to_owned(), "restricted".to_owned()),
     ]);
     let metadata =
@@ -56,12 +56,11 @@ async fn pods(space: &Namespace) -> Vec<Pod> {
     pods.list(&ours).await.expect("pods can be listed").items
 }
 
-/// Deletes the pod without mercy, and waits until it is gone.
-async fn delete_pod(space: &Namespace, pod: &Pod, grace: u32) {
+/// Deletes the pod, and waits until it is gone.
+async fn delete_pod(space: &Namespace, pod: &Pod) {
     let pods: Api<Pod> = Api::namespaced(space.client.clone(), &space.name);
-    let params = DeleteParams::default().grace_period(grace);
     let (name, uid) = (pod.name_any(), pod.uid().expect("it has one"));
-    pods.delete(&name, &params).await.expect("it can be deleted");
+    pods.delete(&name, &DeleteParams::default()).await.expect("it can be deleted");
     let gone = await_condition(pods, &name, is_deleted(&uid));
     Box::pin(awaited("the pod is gone", gone)).await.expect("the watch works");
 }

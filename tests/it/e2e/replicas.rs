@@ -11,8 +11,7 @@ use singletrack::api::Phase;
 use uuid::Uuid;
 
 use super::main_job::{ask, half_read};
-use super::tool::setting;
-use super::{GitHub, Release, among_others, kubectl, namespace, pods};
+use super::{GitHub, Release, among_others, kubectl, namespace, pods, setting};
 use crate::support::phase_of;
 
 #[tokio::test]

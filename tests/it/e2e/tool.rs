@@ -24,11 +24,12 @@ pub(super) async fn helm(space: &Namespace, args: &[&str]) -> Said {
 /// A program of the cluster's folder, or of the PATH in somebody's own cluster.
 pub(super) fn tool(name: &str, space: &Namespace, args: &[&str]) -> Command {
     let folder = setting("SINGLETRACK_CLUSTER").map(|folder| folder + "/").unwrap_or_default();
-    Command::of(&format!("{folder}{name}"), &["--namespace", &space.name])
-        .args(args)
-        .env("KUBECONFIG", kubeconfig())
-        // Where helm keeps what it has seen.
-        .env("HOME", env!("CARGO_TARGET_TMPDIR"))
+    let command = Command::of(&format!("{folder}{name}"), &["--namespace", &space.name]).args(args);
+    // Where the kubeconfig's own programs find what they need, and where helm keeps what it has seen.
+    let home = setting("HOME").unwrap_or_default();
+    let folders = ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"];
+    let command = command.env("KUBECONFIG", kubeconfig()).env("HOME", home);
+    folders.iter().fold(command, |command, name| command.env(name, env!("CARGO_TARGET_TMPDIR")))
 }
 
 /// Our own program, outside of the cluster.
