@@ -23,6 +23,8 @@ LABEL org.opencontainers.image.title="singletrack" \
     org.opencontainers.image.version="$VERSION" \
     org.opencontainers.image.revision="$REVISION"
 COPY --from=build /image/singletrack /singletrack
+# So that `kubectl exec POD -- singletrack …` works too.
+ENV PATH=/
 USER 65532:65532
 ENTRYPOINT ["/singletrack"]
 CMD ["controller"]

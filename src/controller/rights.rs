@@ -13,6 +13,7 @@ use k8s_openapi::api::authorization::v1::{
 };
 use kube::api::PostParams;
 use kube::{Api, Client};
+use tokio::time::Instant;
 
 use super::AGAIN_AFTER;
 use super::places::{Places, in_words};
@@ -175,7 +176,7 @@ pub(super) async fn look(
                 events_told = !events.is_empty();
                 if others.is_empty() {
                     health.well("permissions");
-                    watches.are_allowed(&health);
+                    watches.are_allowed(&health, Instant::now());
                 } else {
                     health.ail("permissions", &told(&others));
                 }

@@ -106,10 +106,10 @@ impl Watches {
     }
 
     /// No right is missing: what was refused before goes on by itself.
-    pub(super) fn are_allowed(&self, health: &Health) {
+    pub(super) fn are_allowed(&self, health: &Health, now: Instant) {
         for watch in self.all() {
             let mut state = watch.state();
-            let mended = |failed: Failed| failed.forbidden || failed.at.elapsed() > QUIET;
+            let mended = |failed: Failed| failed.forbidden || now - failed.at > QUIET;
             if state.listed && state.failed.is_some_and(mended) {
                 state.failed = None;
                 drop(state);
@@ -177,7 +177,7 @@ mod tests {
         let health = Health::starting(&["requests"]);
         let watches = Watches::of("own", &Places::All);
         let heard = |change| watches.heard(watches.of_requests(0), &change, &health);
-        watches.are_allowed(&health);
+        watches.are_allowed(&health, Instant::now());
         assert_eq!(health.ailments(), "requests: not ready yet\n", "it has listed nothing");
         heard(Ok(Event::InitDone));
         assert_eq!(health.ailments(), "");
@@ -185,16 +185,13 @@ mod tests {
         heard(refused(403));
         assert!(health.ailments().contains("needs get, list and watch"));
         assert!(!watches.are_well());
-        watches.are_allowed(&health);
+        watches.are_allowed(&health, Instant::now());
         assert_eq!(health.ailments(), "");
 
         heard(refused(500));
-        watches.are_allowed(&health);
+        watches.are_allowed(&health, Instant::now());
         assert!(!health.ailments().is_empty(), "nobody knows yet");
-        if let Some(failed) = &mut watches.requests.state().failed {
-            failed.at -= QUIET * 2;
-        }
-        watches.are_allowed(&health);
+        watches.are_allowed(&health, Instant::now() + QUIET * 2);
         assert_eq!(health.ailments(), "");
 
         heard(refused(500));
@@ -215,7 +212,7 @@ mod tests {
         heard(1, refused(403));
         heard(0, Ok(Event::Apply(())));
         assert!(health.ailments().contains("in namespace other"), "{}", health.ailments());
-        watches.are_allowed(&health);
+        watches.are_allowed(&health, Instant::now());
         assert_eq!(health.ailments(), "");
     }
 }

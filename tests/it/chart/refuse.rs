@@ -1,5 +1,7 @@
 //! What the chart refuses, and whether a person understands why.
 
+use serde_json::Value;
+
 use super::tool::{Tools, chart};
 
 /// Mistakes, and what is said of them.
@@ -99,4 +101,34 @@ fn the_chart_is_in_good_form() {
     let said = tools.helm(&["lint", "--strict", &chart, "-f", "-"], all);
     let said = said.with(0, &["0 chart(s) failed"]);
     assert!(!said.out.contains("[WARNING]") && !said.out.contains("[ERROR]"), "{said:?}");
+}
+
+/// A typo is refused at every depth, but for what is Kubernetes' own.
+#[test]
+fn every_object_of_the_schema_knows_all_its_keys() {
+    let file = std::fs::read_to_string(chart().join("values.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&file).unwrap();
+    let mut open = Vec::new();
+    walk("", &schema, &mut open);
+    let kubernetes = ["extraEnv", "extraVolumeMounts", "extraVolumes", "imagePullSecrets"];
+    open.retain(|path| !kubernetes.iter().any(|own| path == &format!("/{own}/[]")));
+    assert_eq!(open, Vec::<String>::new());
+}
+
+/// Finds the objects that list their keys and allow others.
+fn walk(path: &str, schema: &Value, open: &mut Vec<String>) {
+    if let Some(properties) = schema["properties"].as_object() {
+        if schema["additionalProperties"] != false {
+            open.push(path.to_owned());
+        }
+        for (key, below) in properties {
+            walk(&format!("{path}/{key}"), below, open);
+        }
+    }
+    if schema["items"].is_object() {
+        walk(&format!("{path}/[]"), &schema["items"], open);
+    }
+    if schema["additionalProperties"].is_object() {
+        walk(&format!("{path}/*"), &schema["additionalProperties"], open);
+    }
 }
