@@ -3,6 +3,7 @@
 //! Order of stopping: readiness goes; no request is taken any more; calls to GitHub are dropped and
 //! the current transaction ends; the request is queued again; the Lease is freed.
 
+mod parts;
 pub(crate) mod places;
 mod requests;
 pub(crate) mod rights;
@@ -25,6 +26,7 @@ use kube::{Api, Client, Config, ResourceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::parts::Parts;
 use self::places::Places;
 use self::watches::Watches;
 use crate::api::SyncRequest;
@@ -107,17 +109,18 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
     let places = Places::of(all_namespaces, &namespace, namespaces);
     let watches = Arc::new(Watches::of(&namespace, &places));
     let (seen, place) = (Arc::clone(&watches), (namespace.clone(), places.clone()));
-    let looking = tokio::spawn(rights::look(client, health, seen, place));
-    let preparing = tokio::spawn(prepare_store(Arc::clone(&ctx), namespace));
+    let parts = Parts::until(stop.clone());
+    let looking = parts.start("rights", rights::look(client, health, seen, place));
+    let preparing = parts.start("store", prepare_store(Arc::clone(&ctx), namespace));
     if schema_is_known(&ctx, &stop).await {
-        work(ctx, keeper, (watches, places), stop).await;
+        work(ctx, keeper, (watches, places), (&parts, stop)).await;
     }
     preparing.abort();
     looking.abort();
     sql.close().await;
     done.cancel();
     tracing::info!("the operator has stopped");
-    Ok(Exit::Succeeded)
+    Ok(if parts.are_broken() { Exit::Failed } else { Exit::Succeeded })
 }
 
 /// Returns when the API server knows our resource: whether it does. If not, the process was told to
@@ -179,12 +182,13 @@ async fn work(
     ctx: Arc<Context>,
     keeper: Keeper,
     (watches, places): (Arc<Watches>, Places),
-    stop: CancellationToken,
+    (parts, stop): (&Parts, CancellationToken),
 ) {
     let (lease_seen, news) = watch::channel(None);
-    let watching = tokio::spawn(watch_lease(Arc::clone(&ctx), Arc::clone(&watches), lease_seen));
+    let watching = watch_lease(Arc::clone(&ctx), Arc::clone(&watches), lease_seen);
+    let watching = parts.start("watch of the lease", watching);
     let track = Track::new(Arc::clone(&ctx), keeper, news, stop.clone());
-    let track = tokio::spawn(track.run());
+    let track = parts.start("track", track.run());
     reconcile_all(Arc::clone(&ctx), (watches, places), stop.clone(), track).await;
     watching.abort();
 }
@@ -215,10 +219,8 @@ async fn reconcile_all(
             }
             future::ready(())
         });
-    let ((), ended) = tokio::join!(passes, track);
-    if let Err(error) = ended {
-        tracing::error!(%error, "the track has ended by a fault of its own");
-    }
+    // A fault of the track has been told where it was started.
+    let ((), _) = tokio::join!(passes, track);
 }
 
 /// Keeps of a finished request only what its deletion needs.

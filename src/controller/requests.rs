@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use futures::{StreamExt, TryStreamExt};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher::{self, Event, watcher};
@@ -11,7 +11,7 @@ use kube::{Api, ResourceExt};
 
 use super::places::Places;
 use super::together::Together;
-use super::watches::Watches;
+use super::watches::{Watches, is_forbidden};
 use crate::api::SyncRequest;
 use crate::reconcile::Context;
 
@@ -46,16 +46,22 @@ pub(super) fn changes(
 fn together(names: Vec<String>, watches: Vec<Changes>, shown: Store<SyncRequest>) -> Changes {
     let mut state = Together::of(watches.len());
     let numbered = watches.into_iter().enumerate();
-    let numbered = numbered.map(|(number, watch)| watch.map_ok(move |event| (number, event)));
-    stream::select_all(numbered)
-        .map_ok(move |(number, event)| {
-            let here = || {
-                let mut here = shown.state();
-                here.retain(|request| request.namespace().as_ref() == Some(&names[number]));
-                here
-            };
-            stream::iter(state.take(number, event, here)).map(Ok)
-        })
-        .try_flatten()
-        .boxed()
+    let numbered = numbered.map(|(number, watch)| watch.map(move |change| (number, change)));
+    let out = move |(number, change): (usize, watcher::Result<_>)| {
+        let here = || {
+            let mut here = shown.state();
+            here.retain(|request| request.namespace().as_ref() == Some(&names[number]));
+            here
+        };
+        let (events, error) = match change {
+            Ok(event) => (state.take(number, event, here), None),
+            // The operator's own namespace is waited for.
+            Err(error) if number > 0 && is_forbidden(&error) => {
+                (state.without(number), Some(error))
+            }
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        stream::iter(events.into_iter().map(Ok).chain(error.map(Err)))
+    };
+    stream::select_all(numbered).flat_map(out).boxed()
 }

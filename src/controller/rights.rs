@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
@@ -22,8 +22,13 @@ use crate::api::GROUP;
 use crate::process::serve::Health;
 use crate::store::chain;
 
-/// How long nothing is asked while nothing is missing and nothing fails.
-const LONG: Duration = Duration::from_secs(60);
+/// How many questions are under way at once.
+const AT_ONCE: usize = 8;
+
+/// How long nothing is asked at most while the operator works.
+const WELL: Duration = Duration::from_secs(600);
+/// The same while something is missing or fails.
+const AILING: Duration = Duration::from_secs(15);
 
 /// What the operator does there: group, resource, subresource, verbs.
 pub const NEEDED: [(&str, &str, &str, &[&str]); 6] = [
@@ -108,6 +113,13 @@ pub(crate) struct Missing {
     place: Option<String>,
 }
 
+impl Missing {
+    /// Whether more than news for people is lost.
+    fn matters(&self) -> bool {
+        !self.right.is_of_events()
+    }
+}
+
 /// Which of its rights the asking account does not have.
 pub(crate) async fn missing(
     client: &Client,
@@ -126,9 +138,9 @@ pub(crate) async fn missing(
         let review = wanted.right.review(wanted.place.as_deref());
         let answer = reviews.create(&PostParams::default(), &review).await?;
         let allowed = answer.status.is_some_and(|status| status.allowed);
-        Ok((!allowed).then_some(wanted))
+        Ok::<_, kube::Error>((!allowed).then_some(wanted))
     });
-    let answers = join_all(asked).await.into_iter().collect::<kube::Result<Vec<_>>>()?;
+    let answers = stream::iter(asked).buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
     Ok(answers.into_iter().flatten().collect())
 }
 
@@ -162,30 +174,28 @@ pub(super) async fn look(
     watches: Arc<Watches>,
     (namespace, places): (String, Places),
 ) {
-    let mut events_told = false;
+    let (mut before, mut rest) = (None, AGAIN_AFTER);
     loop {
-        let mut rest = AGAIN_AFTER;
         match missing(&client, &namespace, &places).await {
             Ok(missing) => {
-                let (events, others): (Vec<_>, Vec<_>) =
-                    missing.into_iter().partition(|it| it.right.is_of_events());
-                if !events.is_empty() && !events_told {
-                    let why = told(&events);
-                    tracing::warn!(why, "Events are not written; everything else goes on");
-                }
-                events_told = !events.is_empty();
-                if others.is_empty() {
-                    health.well("permissions");
+                let changed = before.as_ref() != Some(&missing);
+                show(&missing, changed, &health);
+                if !missing.iter().any(Missing::matters) {
                     watches.are_allowed(&health, Instant::now());
-                } else {
-                    health.ail("permissions", &told(&others));
                 }
-                if others.is_empty() && events.is_empty() && watches.are_well() {
-                    rest = LONG;
-                }
+                let works = !missing.iter().any(Missing::matters) && watches.are_well();
+                // Twice as long each time while nothing changes.
+                rest = match changed {
+                    true => AGAIN_AFTER,
+                    false => (rest * 2).min(if works { WELL } else { AILING }),
+                };
+                before = Some(missing);
             }
             // Nobody knows then; what fails is told by itself.
-            Err(kube::Error::Api(status)) if status.is_forbidden() => health.well("permissions"),
+            Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                health.well("permissions");
+                rest = WELL;
+            }
             Err(error) => tracing::debug!(error = chain(&error), "rights cannot be asked for"),
         }
         tokio::select! {
@@ -193,6 +203,18 @@ pub(super) async fn look(
             // Not at once: the watch has just been refused.
             () = watches.have_failed() => tokio::time::sleep(AGAIN_AFTER).await,
         }
+    }
+}
+
+fn show(missing: &[Missing], changed: bool, health: &Health) {
+    let (events, others): (Vec<_>, Vec<_>) = missing.iter().cloned().partition(|it| !it.matters());
+    if changed && !events.is_empty() {
+        let why = told(&events);
+        tracing::warn!(why, "Events are not written; everything else goes on");
+    }
+    match others.is_empty() {
+        true => health.well("permissions"),
+        false => health.ail("permissions", &told(&others)),
     }
 }
 

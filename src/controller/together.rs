@@ -69,6 +69,13 @@ impl<K: Resource> Together<K> {
         Vec::new()
     }
 
+    /// What comes out when the first list of the watch with this number is refused: it counts as
+    /// empty, so that one namespace does not keep all others waiting.
+    pub(super) fn without(&mut self, number: usize) -> Vec<Event<K>> {
+        self.watches[number].first.get_or_insert_default();
+        if self.begun { Vec::new() } else { self.begin() }
+    }
+
     /// One list of all, if each has been read.
     fn begin(&mut self) -> Vec<Event<K>> {
         if self.watches.iter().any(|watch| watch.first.is_none()) {
@@ -145,6 +152,21 @@ mod tests {
         let first = list(0, &[object("a", "1")]);
         let all = [first, list(0, &[object("b", "2")]), list(1, &[])].concat();
         assert_eq!(told(&all, &[]), "[ =2 ]");
+    }
+
+    #[test]
+    fn a_list_that_is_refused_holds_nobody_up_and_comes_later() {
+        let mut together = Together::of(2);
+        let mut out: Vec<_> = list(0, &[object("a", "1")])
+            .into_iter()
+            .flat_map(|(number, event)| together.take(number, event, Vec::new))
+            .collect();
+        out.extend(together.without(1));
+        out.extend(together.without(1));
+        for (number, event) in list(1, &[object("b", "2")]) {
+            out.extend(together.take(number, event, Vec::new));
+        }
+        assert_eq!(show(&out), "[ =1 ] +2");
     }
 
     #[test]

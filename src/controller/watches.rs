@@ -14,6 +14,9 @@ use crate::store::chain;
 /// A watch that fails is tried again within this, so one that is silent for so long works.
 const QUIET: Duration = Duration::from_secs(75);
 
+/// A watch that is cut off twice within this does not work; once is what connections are like.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
 /// The watches of one process: that of the Lease, and those of the requests, one a place.
 #[derive(Debug)]
 pub(super) struct Watches {
@@ -34,6 +37,8 @@ pub(super) struct Watch {
 #[derive(Debug, Default)]
 struct State {
     listed: bool,
+    /// When it was last cut off after it had begun.
+    cut: Option<Instant>,
     failed: Option<Failed>,
 }
 
@@ -98,7 +103,16 @@ impl Watches {
             }
             Err(error) => {
                 let (at, forbidden) = (Instant::now(), is_forbidden(error));
-                watch.state().failed = Some(Failed { at, forbidden });
+                let mut state = watch.state();
+                if matches!(error, watcher::Error::WatchFailed(_)) {
+                    let before = state.cut.replace(at);
+                    let again = before.is_some_and(|before| at - before < AT_ONCE);
+                    if state.failed.is_none() && !again {
+                        return;
+                    }
+                }
+                state.failed = Some(Failed { at, forbidden });
+                drop(state);
                 health.ail(watch.part, &watch.trouble(error));
                 self.failed.notify_one();
             }
@@ -149,7 +163,8 @@ impl Watch {
     }
 }
 
-fn is_forbidden(error: &watcher::Error) -> bool {
+/// Whether the API server says that we may not.
+pub(super) fn is_forbidden(error: &watcher::Error) -> bool {
     use watcher::Error::{InitialListFailed, WatchFailed, WatchStartFailed};
     let (InitialListFailed(kube::Error::Api(status))
     | WatchStartFailed(kube::Error::Api(status))
@@ -197,6 +212,21 @@ mod tests {
         heard(refused(500));
         heard(Ok(Event::Apply(())));
         assert_eq!(health.ailments(), "", "it has shown something");
+    }
+
+    #[test]
+    fn a_watch_that_is_cut_off_once_is_none_that_fails() {
+        let health = Health::starting(&["requests"]);
+        let watches = Watches::of("own", &Places::All);
+        let heard = |change| watches.heard(watches.of_requests(0), &change, &health);
+        let cut = || -> Result<Event<()>, _> {
+            Err(watcher::Error::WatchFailed(kube::Error::LinesCodecMaxLineLengthExceeded))
+        };
+        heard(Ok(Event::InitDone));
+        heard(cut());
+        assert_eq!(health.ailments(), "");
+        heard(cut());
+        assert!(!health.ailments().is_empty(), "at once again");
     }
 
     #[test]

@@ -20,6 +20,14 @@ async fn within(space: &Namespace, args: &[&str]) -> Said {
 }
 
 #[tokio::test]
+async fn a_proxy_is_no_way_to_a_cluster_that_no_proxy_names() {
+    let space = Namespace::new("proxied").await;
+    let queue = || Command::within(&space, &["queue"]).env("HTTPS_PROXY", "http://127.0.0.1:1");
+    queue().env("NO_PROXY", "127.0.0.1").said().await.with(0, &[]);
+    queue().said().await.with(1, &["tunnel", "singletrack doctor"]);
+}
+
+#[tokio::test]
 async fn cancel_ends_what_waits_and_what_runs_and_leaves_alone_what_has_ended() {
     let space = Namespace::new("cancel").await;
     let folder = tempfile::tempdir().unwrap();

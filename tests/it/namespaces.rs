@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use singletrack::api::Phase;
+use singletrack::cli::NEEDED;
 
 use crate::requests::github;
-use crate::support::{Namespace, Starter, operator};
+use crate::support::{Account, Namespace, Starter, operator, rule};
 
 /// A configuration that names these namespaces beside the operator's own.
 fn watching(folder: &Path, others: &[&Namespace]) -> PathBuf {
@@ -41,6 +42,30 @@ async fn requests_of_the_named_namespaces_run_and_of_others_do_not() {
         space.event(name, "Completed").await;
     }
     assert_eq!(stranger.get("not-ours").await.phase(), Phase::Pending);
+}
+
+#[tokio::test]
+async fn a_named_namespace_without_rights_is_told_and_holds_no_other_up() {
+    let own = Namespace::new("own").await;
+    let closed = Namespace::new("closed").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 3).await;
+    let rules: Vec<_> = NEEDED
+        .iter()
+        .map(|(group, resource, sub, verbs)| {
+            let slash = if sub.is_empty() { "" } else { "/" };
+            rule(group, &[&format!("{resource}{slash}{sub}")], verbs)
+        })
+        .collect();
+    let account = Account::new(&own, "operator", &rules).await;
+    let config = watching(folder.path(), &[&closed]);
+    let starter = with(operator(&own, &github, folder.path()), &config);
+    let kubeconfig = account.kubeconfig(folder.path());
+    let operator = starter.env("KUBECONFIG", &kubeconfig.to_string_lossy()).start();
+    own.manual("mine").await;
+    assert_eq!(own.finished("mine").await.phase(), Phase::Succeeded);
+    let missing = format!("patch syncrequests/status in namespace {}", closed.name);
+    operator.says(&missing).await;
 }
 
 #[tokio::test]

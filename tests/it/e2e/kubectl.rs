@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::main_job::ask;
-use super::tool::tool;
+use super::tool::{tool, tool_into};
 use super::{GitHub, Release, among_others, kubectl, namespace};
-use crate::support::{Namespace, poll};
+use crate::support::{Command, Namespace, poll};
 
 #[tokio::test]
 #[ignore = "needs a node: make e2e"]
@@ -41,8 +41,21 @@ async fn kubectl_explains_waits_watches_selects_and_applies() {
     assert!(by("status.phase=Succeeded,spec.type=manual").await.contains("waited-for"));
     assert_eq!(by("status.phase=Failed").await, "");
 
+    backup(&release).await;
     server_side(&space).await;
     kstatus(&mut release).await;
+}
+
+/// The database comes out of a pod that has no shell and no tar.
+async fn backup(release: &Release) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let args = ["exec", "deployment/singletrack", "--", "singletrack", "backup", "-"];
+    tool_into(file.path(), "kubectl", &release.space, &args).said().await.with(0, &[]);
+    let question = ["query", "-o", "csv", "SELECT count(*) FROM issues", "--database"];
+    let copy = [&question[..], &[&file.path().to_string_lossy()]].concat();
+    let said = Command::new(&copy).said().await.with(0, &[]);
+    let there = release.number("SELECT count(*) FROM issues").await;
+    assert!(there > 0 && said.out.lines().nth(1) == Some(&there.to_string()), "{said:?}");
 }
 
 /// Our writes of the status and an applier's of the spec do not take each other's fields.

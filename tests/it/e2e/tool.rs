@@ -1,5 +1,7 @@
 //! kubectl and helm, as people call them.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use crate::support::{Command, Namespace, Said};
@@ -23,8 +25,21 @@ pub(super) async fn helm(space: &Namespace, args: &[&str]) -> Said {
 
 /// A program of the cluster's folder, or of the PATH in somebody's own cluster.
 pub(super) fn tool(name: &str, space: &Namespace, args: &[&str]) -> Command {
-    let folder = setting("SINGLETRACK_CLUSTER").map(|folder| folder + "/").unwrap_or_default();
-    let command = Command::of(&format!("{folder}{name}"), &["--namespace", &space.name]).args(args);
+    in_cluster(Command::of(&program(name), &["--namespace", &space.name])).args(args)
+}
+
+/// The same; what it prints goes into the file.
+pub(super) fn tool_into(file: &Path, name: &str, space: &Namespace, args: &[&str]) -> Command {
+    let (file, program) = (file.to_string_lossy(), program(name));
+    let shell = ["-c", "exec \"$@\" >\"$0\"", &file, &program, "--namespace", &space.name];
+    in_cluster(Command::of("sh", &shell)).args(args)
+}
+
+fn program(name: &str) -> String {
+    setting("SINGLETRACK_CLUSTER").map(|folder| folder + "/").unwrap_or_default() + name
+}
+
+fn in_cluster(command: Command) -> Command {
     // Where the kubeconfig's own programs find what they need, and where helm keeps what it has seen.
     let home = setting("HOME").unwrap_or_default();
     let folders = ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"];
