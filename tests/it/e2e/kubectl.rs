@@ -51,9 +51,9 @@ async fn backup(release: &Release) {
     let file = tempfile::NamedTempFile::new().expect("a file");
     let args = ["exec", "deployment/singletrack", "--", "singletrack", "backup", "-"];
     tool_into(file.path(), "kubectl", &release.space, &args).said().await.with(0, &[]);
-    let question = ["query", "-o", "csv", "SELECT count(*) FROM issues", "--database"];
-    let copy = [&question[..], &[&file.path().to_string_lossy()]].concat();
-    let said = Command::new(&copy).said().await.with(0, &[]);
+    let question = ["query", "-o", "csv", "SELECT count(*) FROM issues"];
+    let said = Command::new(&question).env("SINGLETRACK_DATABASE", file.path()).said().await;
+    let said = said.with(0, &[]);
     let there = release.number("SELECT count(*) FROM issues").await;
     assert!(there > 0 && said.out.lines().nth(1) == Some(&there.to_string()), "{said:?}");
 }
