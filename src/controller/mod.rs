@@ -73,8 +73,11 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
     let health = Health::starting(&parts);
     let metrics = Metrics::default();
     let text = {
-        let metrics = metrics.clone();
-        move || metrics.text()
+        let (metrics, health) = (metrics.clone(), health.clone());
+        move || {
+            metrics.ready(health.is_ready());
+            metrics.text()
+        }
     };
     let done = CancellationToken::new();
     let address =
@@ -106,7 +109,7 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
     ));
     let places = Places::of(all_namespaces, &namespace, namespaces);
     let watches = Arc::new(Watches::of(&namespace, &places));
-    let (seen, place) = (Arc::clone(&watches), (namespace.clone(), places.clone()));
+    let (seen, place) = (Arc::clone(&watches), (ctx.lease.clone(), places.clone()));
     let looking = tokio::spawn(rights::look(client, health, seen, place));
     let preparing = tokio::spawn(prepare_store(Arc::clone(&ctx), namespace));
     if schema_is_known(&ctx, &stop).await {
