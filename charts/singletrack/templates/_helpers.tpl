@@ -66,13 +66,6 @@ The user's labels win, but for those by which something is found: the selector's
 {{- if $image.digest -}}@{{ $image.digest }}{{- else -}}:{{ $image.tag | default .Chart.AppVersion }}{{- end -}}
 {{- end -}}
 
-{{/* What of a map is set: null takes a default away, also where a parent chart says it. */}}
-{{- define "singletrack.set" -}}
-{{- $set := dict -}}
-{{- range $key, $value := . }}{{ if not (kindIs "invalid" $value) }}{{ $_ := set $set $key $value }}{{ end }}{{ end -}}
-{{- toYaml $set -}}
-{{- end -}}
-
 {{/* What every pod of ours has: where it may run, and as whom. */}}
 {{- define "singletrack.placement" -}}
 {{- with .Values.imagePullSecrets }}
@@ -80,7 +73,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 securityContext:
-  {{- include "singletrack.set" .Values.podSecurityContext | nindent 2 }}
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
 {{- with .Values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
@@ -103,7 +96,7 @@ priorityClassName: {{ . }}
 image: {{ include "singletrack.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
-  {{- include "singletrack.set" .Values.containerSecurityContext | nindent 2 }}
+  {{- toYaml .Values.containerSecurityContext | nindent 2 }}
 {{- with .Values.resources }}
 resources:
   {{- toYaml . | nindent 2 }}
