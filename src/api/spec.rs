@@ -18,6 +18,8 @@ pub enum RunType {
 }
 
 impl RunType {
+    pub const ALL: [Self; 3] = [Self::Manual, Self::Scheduled, Self::Automation];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Manual => "manual",

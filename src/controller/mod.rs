@@ -75,8 +75,11 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
     let health = Health::starting(&parts);
     let metrics = Metrics::default();
     let text = {
-        let metrics = metrics.clone();
-        move || metrics.text()
+        let (metrics, health) = (metrics.clone(), health.clone());
+        move || {
+            metrics.ready(health.is_ready());
+            metrics.text()
+        }
     };
     let done = CancellationToken::new();
     let address =
@@ -108,7 +111,7 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
     ));
     let places = Places::of(all_namespaces, &namespace, namespaces);
     let watches = Arc::new(Watches::of(&namespace, &places));
-    let (seen, place) = (Arc::clone(&watches), (namespace.clone(), places.clone()));
+    let (seen, place) = (Arc::clone(&watches), (ctx.lease.clone(), places.clone()));
     let parts = Parts::until(stop.clone());
     let looking = parts.start("rights", rights::look(client, health, seen, place));
     let preparing = parts.start("store", prepare_store(Arc::clone(&ctx), namespace));

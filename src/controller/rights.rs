@@ -80,7 +80,19 @@ impl Right {
         format!("{{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [\"{verb}\"]}}")
     }
 
-    fn review(&self, place: Option<&str>) -> SelfSubjectAccessReview {
+    /// The one object that it is about, if a rule can say so.
+    fn name(&self, place: Option<&str>, lease: &str) -> Option<String> {
+        match (self.resource, self.verb) {
+            // What is created has no name yet when the API server asks.
+            (_, "create") => None,
+            ("leases", _) => Some(lease.to_owned()),
+            // Its own only, which a Role in it can allow.
+            ("namespaces", _) => place.map(str::to_owned),
+            _ => None,
+        }
+    }
+
+    fn review(&self, place: Option<&str>, lease: &str) -> SelfSubjectAccessReview {
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let attributes = ResourceAttributes {
             group: text(self.group),
@@ -88,8 +100,7 @@ impl Right {
             subresource: text(self.subresource),
             verb: text(self.verb),
             namespace: place.map(str::to_owned),
-            // Its own only, which a Role in it can allow.
-            name: place.map(str::to_owned).filter(|_| self.resource == "namespaces"),
+            name: self.name(place, lease),
             ..ResourceAttributes::default()
         };
         let spec = SelfSubjectAccessReviewSpec {
@@ -120,10 +131,11 @@ impl Missing {
     }
 }
 
-/// Which of its rights the asking account does not have.
+/// Which of its rights the asking account does not have. The Lease is named by its namespace, which is
+/// the operator's, and its name.
 pub(crate) async fn missing(
     client: &Client,
-    namespace: &str,
+    (namespace, lease): (&str, &str),
     places: &Places,
 ) -> kube::Result<Vec<Missing>> {
     let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
@@ -135,7 +147,7 @@ pub(crate) async fn missing(
         places.into_iter().map(move |place| Missing { right: right.clone(), place })
     });
     let asked = wanted.map(async |wanted| {
-        let review = wanted.right.review(wanted.place.as_deref());
+        let review = wanted.right.review(wanted.place.as_deref(), lease);
         let answer = reviews.create(&PostParams::default(), &review).await?;
         let allowed = answer.status.is_some_and(|status| status.allowed);
         Ok::<_, kube::Error>((!allowed).then_some(wanted))
@@ -172,11 +184,11 @@ pub(super) async fn look(
     client: Client,
     health: Health,
     watches: Arc<Watches>,
-    (namespace, places): (String, Places),
+    ((namespace, lease), places): ((String, String), Places),
 ) {
     let (mut before, mut rest) = (None, AGAIN_AFTER);
     loop {
-        match missing(&client, &namespace, &places).await {
+        match missing(&client, (&namespace, &lease), &places).await {
             Ok(missing) => {
                 let changed = before.as_ref() != Some(&missing);
                 show(&missing, changed, &health);

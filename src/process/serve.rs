@@ -35,6 +35,11 @@ impl Health {
         }
     }
 
+    /// Whether nothing is wrong.
+    pub fn is_ready(&self) -> bool {
+        self.parts().is_empty()
+    }
+
     /// All that is wrong, a line each; empty when the process is ready.
     pub fn ailments(&self) -> String {
         let parts = self.parts();

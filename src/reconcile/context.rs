@@ -186,9 +186,9 @@ impl Context {
         let before = queue.head();
         let done = change(&mut queue);
         let head = queue.head();
-        let waiting = queue.len();
+        let (waiting, running) = (queue.len(), queue.running().is_some());
         drop(queue);
-        self.report.waiting(waiting);
+        self.report.queue(waiting, running);
         if head != before {
             self.head_changed.notify_one();
         }

@@ -287,6 +287,10 @@ impl Execution {
         match self.ctx.store.finish(&self.tenure, end).await {
             Ok(()) => {
                 self.ctx.report.ended(end.state);
+                let spec = &self.request.spec;
+                if end.state == RunState::Succeeded && !spec.dry_run {
+                    self.ctx.report.succeeded(spec.type_, end.completed_at);
+                }
                 true
             }
             Err(store::Error::Superseded { .. }) => {

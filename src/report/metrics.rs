@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use chrono::{DateTime, Utc};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -10,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Happening;
-use crate::api::{ApiUse, Phase};
+use crate::api::{ApiUse, Phase, RunType};
 use crate::lease::TakenOver;
 use crate::store::RunState;
 
@@ -24,7 +25,10 @@ pub struct Metrics {
     takeovers: Family<Labels, Counter>,
     superseded: Counter,
     runs: Family<Labels, Counter>,
+    ready: Gauge,
     waiting: Gauge,
+    running: Gauge,
+    last_success: Family<Labels, Gauge>,
     asked: Family<Labels, Counter>,
     waited: Counter<u64, AtomicU64>,
 }
@@ -38,7 +42,10 @@ impl Default for Metrics {
             takeovers: Family::default(),
             superseded: Counter::default(),
             runs: Family::default(),
+            ready: Gauge::default(),
             waiting: Gauge::default(),
+            running: Gauge::default(),
+            last_success: Family::default(),
             asked: Family::default(),
             waited: Counter::default(),
         };
@@ -49,7 +56,12 @@ impl Default for Metrics {
         let superseded = metrics.superseded.clone();
         registry.register("superseded_runs", "Runs that have lost the lock", superseded);
         registry.register("runs", "Runs that have ended, by state", metrics.runs.clone());
+        registry.register("ready", "Whether the process is ready: 1 or 0", metrics.ready.clone());
         registry.register("waiting_requests", "Requests in the queue", metrics.waiting.clone());
+        registry.register("running_requests", "Requests that run", metrics.running.clone());
+        let last_success = metrics.last_success.clone();
+        let help = "When a run has last succeeded, by type; 0: not in this process";
+        registry.register_with_unit("last_success_timestamp", help, Unit::Seconds, last_success);
         let asked = metrics.asked.clone();
         registry.register("github_requests", "Requests to GitHub, by what came of them", asked);
         let waited = metrics.waited.clone();
@@ -73,6 +85,9 @@ impl Metrics {
         }
         for state in RunState::ALL.into_iter().filter(|state| *state != RunState::Running) {
             drop(self.runs.get_or_create(&[("state", state.as_str())]));
+        }
+        for run_type in RunType::ALL {
+            drop(self.last_success.get_or_create(&[("type", run_type.as_str())]));
         }
         self.asked(&ApiUse::default());
     }
@@ -105,8 +120,14 @@ impl Metrics {
         }
     }
 
-    pub(super) fn waiting(&self, waiting: usize) {
+    /// Whether the process is ready, as `/readyz` tells it.
+    pub fn ready(&self, ready: bool) {
+        self.ready.set(i64::from(ready));
+    }
+
+    pub(super) fn queue(&self, waiting: usize, running: bool) {
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.running.set(i64::from(running));
     }
 
     pub(super) fn asked(&self, usage: &ApiUse) {
@@ -122,5 +143,9 @@ impl Metrics {
 
     pub(super) fn ended(&self, state: RunState) {
         self.runs.get_or_create(&[("state", state.as_str())]).inc();
+    }
+
+    pub(super) fn succeeded(&self, run_type: RunType, at: DateTime<Utc>) {
+        self.last_success.get_or_create(&[("type", run_type.as_str())]).set(at.timestamp());
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
@@ -17,7 +18,7 @@ use tokio::time::timeout;
 pub use log::{LogFormat, start};
 pub use metrics::Metrics;
 
-use crate::api::{ApiUse, Phase, Reason};
+use crate::api::{ApiUse, Phase, Reason, RunType};
 use crate::lease::RunNumber;
 use crate::store::RunState;
 
@@ -150,9 +151,9 @@ impl Report {
         }
     }
 
-    /// How many requests wait.
-    pub fn waiting(&self, waiting: usize) {
-        self.metrics.waiting(waiting);
+    /// How many requests wait, and whether one runs.
+    pub fn queue(&self, waiting: usize, running: bool) {
+        self.metrics.queue(waiting, running);
     }
 
     /// What a run has asked of GitHub.
@@ -163,6 +164,11 @@ impl Report {
     /// How a run stands in the history.
     pub fn ended(&self, state: RunState) {
         self.metrics.ended(state);
+    }
+
+    /// A run of this type has copied all that it should, and ended then.
+    pub fn succeeded(&self, run_type: RunType, at: DateTime<Utc>) {
+        self.metrics.succeeded(run_type, at);
     }
 }
 

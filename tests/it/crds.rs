@@ -11,12 +11,8 @@ const METADATA: &str = r#"metadata:
     {{- include "singletrack.labels" (list . "crd") | nindent 4 }}
   {{- if or .Values.crds.keep .Values.crds.annotations }}
   annotations:
-    {{- if .Values.crds.keep }}
-    helm.sh/resource-policy: keep
-    {{- end }}
-    {{- with .Values.crds.annotations }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- $ours := ternary (dict "helm.sh/resource-policy" "keep") dict .Values.crds.keep }}
+    {{- include "singletrack.merged" (list .Values.crds.annotations $ours) | nindent 4 }}
   {{- end }}
 "#;
 

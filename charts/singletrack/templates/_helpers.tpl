@@ -24,18 +24,30 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: controller
 {{- end -}}
 
-{{/* The labels of an object: (list $ COMPONENT). */}}
+{{/* Several maps as one, each key once: of two that have the same key, the later map wins. */}}
+{{- define "singletrack.merged" -}}
+{{- $all := dict -}}
+{{- range $map := . }}{{ range $key, $value := $map }}{{ $_ := set $all $key $value }}{{ end }}{{ end -}}
+{{- toYaml $all -}}
+{{- end -}}
+
+{{/*
+The labels of an object: (list $ COMPONENT), or (list $ COMPONENT (dict "user" MAP "ours" MAP)).
+The user's labels win, but for those by which something is found: the selector's, and "ours".
+*/}}
 {{- define "singletrack.labels" -}}
 {{- $ := index . 0 -}}
-{{- with $.Values.commonLabels }}
-{{- toYaml . }}
-{{ end -}}
-app.kubernetes.io/name: {{ include "singletrack.name" $ }}
-app.kubernetes.io/instance: {{ $.Release.Name }}
-app.kubernetes.io/component: {{ index . 1 }}
-app.kubernetes.io/version: {{ $.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ $.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- $more := dict -}}
+{{- if gt (len .) 2 }}{{ $more = index . 2 }}{{ end -}}
+{{- $told := dict
+    "app.kubernetes.io/version" $.Chart.AppVersion
+    "app.kubernetes.io/managed-by" $.Release.Service
+    "helm.sh/chart" (printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
+{{- $selected := dict
+    "app.kubernetes.io/name" (include "singletrack.name" $)
+    "app.kubernetes.io/instance" $.Release.Name
+    "app.kubernetes.io/component" (index . 1) -}}
+{{- include "singletrack.merged" (list $told $.Values.commonLabels $more.user $selected $more.ours) -}}
 {{- end -}}
 
 {{- define "singletrack.serviceAccountName" -}}

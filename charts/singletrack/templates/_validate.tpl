@@ -49,9 +49,38 @@
 {{- fail (printf "\n%s is %q: write a duration such as 30m, 10s or 90d" $what $time) -}}
 {{- end -}}
 {{- end -}}
-{{- range concat .Values.repositories.include .Values.repositories.exclude -}}
-{{- if not (regexMatch "^[^/ ]+/[^/ ]+$" .) -}}
-{{- fail (printf "\n%q is not a repository: write owner/name, or owner/* for all of an owner's" .) -}}
+{{- include "singletrack.validateRepositories" (list "repositories.include" .Values.repositories.include) -}}
+{{- include "singletrack.validateRepositories" (list "repositories.exclude" .Values.repositories.exclude) -}}
+{{- range $schedule, $set := .Values.schedules -}}
+{{- include "singletrack.validateSchedule" (list (printf "schedules.%s" $schedule) $set) -}}
+{{- end -}}
+{{- if and .Values.rbac.create (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) -}}
+{{- fail "\nserviceAccount.create is false and serviceAccount.name is empty: the rights would go to the account default, which all pods of the namespace share. Set serviceAccount.name to an account of yours, or rbac.create=false" -}}
 {{- end -}}
 {{- end -}}
+
+{{/* Names of repositories, with the rule that the SyncRequest definition has: (list PLACE NAMES). */}}
+{{- define "singletrack.validateRepositories" -}}
+{{- $place := index . 0 -}}
+{{- range index . 1 -}}
+{{- if not (regexMatch `^([A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.[A-Za-z0-9._-])[A-Za-z0-9._-]*/(\*|([A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.[A-Za-z0-9._-])[A-Za-z0-9._-]*)$` .) -}}
+{{- fail (printf "\n%s: %q is not a repository: write owner/name, or owner/* for all of an owner's, of letters, digits, '.', '_' and '-'" $place .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the API server would refuse only when the clock strikes, or never tell: (list PLACE SCHEDULE). */}}
+{{- define "singletrack.validateSchedule" -}}
+{{- $place := index . 0 -}}
+{{- $set := index . 1 -}}
+{{- if and $set.automation (ne $set.type "scheduled") -}}
+{{- fail (printf "\n%s: automation: true goes with type: scheduled only, and the type is %s: for automation data alone write type: automation, without automation: true" $place $set.type) -}}
+{{- end -}}
+{{- if regexMatch "TZ=" $set.cron -}}
+{{- fail (printf "\n%s.cron is %q: Kubernetes takes no time zone there; name it in timeZone, as in timeZone: Europe/Berlin" $place $set.cron) -}}
+{{- end -}}
+{{- if and (hasKey $set "startingDeadlineSeconds") (lt (int64 $set.startingDeadlineSeconds) 10) -}}
+{{- fail (printf "\n%s.startingDeadlineSeconds is %d: Kubernetes looks every 10 seconds and could miss each start; write 10 or more, or leave it out" $place (int64 $set.startingDeadlineSeconds)) -}}
+{{- end -}}
+{{- with $set.repositories }}{{ include "singletrack.validateRepositories" (list (printf "%s.repositories" $place) .) }}{{ end -}}
 {{- end -}}

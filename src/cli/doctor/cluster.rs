@@ -57,7 +57,7 @@ pub(super) async fn look(
         }
     };
     let places = Places::of(wanted.all_namespaces, &namespace, wanted.namespaces);
-    checks.push(permissions(&client, &namespace, &places).await);
+    checks.push(permissions(&client, (&namespace, &wanted.lease), &places).await);
     checks.push(match schema::check(&client).await {
         Ok(()) => Check::ok("schema", "the SyncRequest definition has all fields"),
         Err(why) => Check::fail("schema", why),
@@ -108,8 +108,8 @@ fn lock(lease: kube::Result<Option<Lease>>, name: &str) -> Check {
     }
 }
 
-async fn permissions(client: &Client, namespace: &str, places: &Places) -> Check {
-    match rights::missing(client, namespace, places).await {
+async fn permissions(client: &Client, lease: (&str, &str), places: &Places) -> Check {
+    match rights::missing(client, lease, places).await {
         Err(error) => Check::fail(
             "permissions",
             format!("they cannot be asked for: {}; try `kubectl auth can-i --list`", chain(&error)),

@@ -131,3 +131,70 @@ fn the_image_is_named_by_its_digest_before_its_tag() {
     assert_eq!(image("an image"), "registry.example:5000/a/b:t");
     assert!(image("a digest").starts_with("singletrack@sha256:aaa"));
 }
+
+/// OpenShift gives each namespace ids of its own, and refuses others.
+#[test]
+fn an_id_that_is_null_is_left_to_the_cluster() {
+    let tools = Tools::offline();
+    let values = "{podSecurityContext: {runAsUser: null, runAsGroup: null, fsGroup: null}, containerSecurityContext: {capabilities: null}, schedules: {a: {type: manual, cron: x}}}";
+    let objects = tools.rendered("tools", values);
+    let pods = pods(&objects);
+    assert_eq!(pods.len(), 3);
+    for (maker, pod) in pods {
+        let context = pod["spec"]["securityContext"].as_object().unwrap();
+        let keys: Vec<_> = context.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["fsGroupChangePolicy", "runAsNonRoot", "seccompProfile"], "{maker}");
+        let container = &pod["spec"]["containers"][0]["securityContext"];
+        assert_eq!(container.get("capabilities"), None, "{maker}");
+    }
+}
+
+/// Labels and annotations that we set too, by the user in each place where there is one.
+const OVER_OURS: &str = "{commonLabels: &labels {app.kubernetes.io/name: theirs, app.kubernetes.io/component: theirs, \
+    app.kubernetes.io/version: theirs, helm.sh/chart: theirs, singletrack.dev/schedule: theirs, \
+    rbac.authorization.k8s.io/aggregate-to-edit: 'false', grafana_dashboard: '2'}, podLabels: *labels, \
+    podAnnotations: {checksum/config: theirs, kubectl.kubernetes.io/default-container: theirs}, \
+    crds: {annotations: {helm.sh/resource-policy: theirs}}, schedules: {a: {type: manual, cron: x}}, \
+    metrics: {serviceMonitor: {enabled: true, labels: *labels}, prometheusRule: {enabled: true, labels: *labels}, \
+    grafanaDashboard: {enabled: true, labels: *labels}}}";
+
+/// A key that is there twice is refused by the reader of these documents.
+#[test]
+fn what_the_user_says_wins_but_where_it_is_found_by() {
+    let tools = Tools::offline();
+    let objects = tools.rendered("tools", OVER_OURS);
+    let mut labels: Vec<_> =
+        objects.iter().map(|it| (it["kind"].to_string(), &it["metadata"]["labels"])).collect();
+    labels
+        .extend(pods(&objects).into_iter().map(|(maker, pod)| (maker, &pod["metadata"]["labels"])));
+    for (kind, labels) in labels {
+        assert_eq!(labels["app.kubernetes.io/name"], "singletrack", "{kind}");
+        assert_ne!(labels["app.kubernetes.io/component"], "theirs", "{kind}");
+        assert_eq!(labels["app.kubernetes.io/version"], "theirs", "{kind}");
+        assert_eq!(labels["helm.sh/chart"], "theirs", "{kind}");
+    }
+    let template = &one(&objects, "Deployment", "x-singletrack")["spec"]["template"];
+    let annotations = &template["metadata"]["annotations"];
+    assert_ne!(annotations["checksum/config"], "theirs");
+    assert_eq!(annotations["kubectl.kubernetes.io/default-container"], "theirs");
+    let job = one(&objects, "CronJob", "x-singletrack-a");
+    assert_eq!(job["metadata"]["labels"]["singletrack.dev/schedule"], "a");
+    let edit = one(&objects, "ClusterRole", "tools-x-singletrack-edit");
+    assert_eq!(edit["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-edit"], "true");
+    let board = one(&objects, "ConfigMap", "x-singletrack-dashboard");
+    assert_eq!(board["metadata"]["labels"]["grafana_dashboard"], "2");
+    let crd = one(&objects, "CustomResourceDefinition", "syncrequests.singletrack.dev");
+    assert_eq!(crd["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+}
+
+/// `helm test` gives up after five minutes, and whoever tests wants to know why before.
+#[test]
+fn the_test_ends_in_time_and_writes_nothing_to_github() {
+    let tools = Tools::offline();
+    let objects = tools.rendered("tools", "{rules: {writeBack: true}}");
+    let args =
+        one(&objects, "Pod", "x-singletrack-test")["spec"]["containers"][0]["args"].to_string();
+    for arg in ["\"--preview\"", "\"--wait\"", "\"--timeout=4m\""] {
+        assert!(args.contains(arg), "{args}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The Helm chart: what it refuses, what it renders, and how a release lives.
 
+mod accounts;
 mod configuration;
 mod form;
 mod monitoring;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::tool::{Tools, chart};
 
 /// Mistakes, and what is said of them.
-const MISTAKES: [(&str, &[&str]); 32] = [
+const MISTAKES: [(&str, &[&str]); 40] = [
     ("{replicacount: 2}", &["additional properties 'replicacount' not allowed"]),
     ("{github: {existingSecert: a}}", &["at '/github'", "'existingSecert' not allowed"]),
     ("{image: {pullpolicy: Always}}", &["at '/image'", "'pullpolicy' not allowed"]),
@@ -46,6 +46,38 @@ const MISTAKES: [(&str, &[&str]); 32] = [
     ("{github: {app: {installation: 7}}}", &["set the id of the App too"]),
     ("{repositories: {include: []}}", &["repositories.include is empty", "acme/widgets"]),
     ("{repositories: {include: [acme]}}", &["\"acme\" is not a repository", "write owner/name"]),
+    (
+        "{repositories: {exclude: ['a/b c']}}",
+        &["repositories.exclude: \"a/b c\" is not a repository", "letters, digits"],
+    ),
+    (
+        "{schedules: {a: {type: manual, cron: x, repositories: [acme/a*]}}}",
+        &["schedules.a.repositories: \"acme/a*\" is not a repository", "owner/*"],
+    ),
+    (
+        "{schedules: {a: {type: manual, cron: x, repositories: [acme]}}}",
+        &["schedules.a.repositories: \"acme\" is not a repository", "write owner/name"],
+    ),
+    (
+        "{schedules: {a: {type: automation, cron: x, automation: true}}}",
+        &["schedules.a: automation: true goes with type: scheduled only", "is automation"],
+    ),
+    (
+        "{schedules: {a: {type: manual, cron: x, startingDeadlineSeconds: 9}}}",
+        &["schedules.a.startingDeadlineSeconds is 9", "write 10 or more"],
+    ),
+    (
+        "{schedules: {a: {type: manual, cron: 'TZ=Etc/UTC 0 3 * * *'}}}",
+        &["schedules.a.cron is \"TZ=Etc/UTC", "name it in timeZone"],
+    ),
+    (
+        "{schedules: {a: {type: manual, cron: 'CRON_TZ=Etc/UTC 0 3 * * *'}}}",
+        &["schedules.a.cron", "name it in timeZone"],
+    ),
+    (
+        "{serviceAccount: {create: false}}",
+        &["serviceAccount.name is empty", "the account default", "rbac.create=false"],
+    ),
     (
         "{replicaCount: 2}",
         &["replicaCount is 2, but SQLite", "set replicaCount=1", "database.type=postgres"],
@@ -101,6 +133,21 @@ fn the_chart_is_in_good_form() {
     let said = tools.helm(&["lint", "--strict", &chart, "-f", "-"], all);
     let said = said.with(0, &["0 chart(s) failed"]);
     assert!(!said.out.contains("[WARNING]") && !said.out.contains("[ERROR]"), "{said:?}");
+}
+
+/// The oldest Kubernetes that knows the definition's selectable fields.
+#[test]
+fn a_kubernetes_that_does_not_know_the_definition_is_refused() {
+    let tools = Tools::offline();
+    let chart = chart();
+    let chart = chart.to_string_lossy();
+    let template = |version| {
+        let args = ["template", "x", &chart, "-f", "-", "--kube-version", version];
+        tools.helm(&args, super::tool::NEEDED)
+    };
+    let said = template("1.30.9");
+    assert!(said.code != 0 && said.err.contains(">=1.31.0-0"), "{said:?}");
+    template("1.31.0-gke.1").with(0, &[]);
 }
 
 /// A typo is refused at every depth, but for what is Kubernetes' own.

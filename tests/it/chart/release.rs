@@ -1,5 +1,9 @@
 //! How a release lives: installed, changed, taken back, removed and installed again.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use serde_json::Value;
 
 use super::tool::{NEEDED, Tools, chart};
@@ -45,6 +49,50 @@ impl Release {
     }
 }
 
+/// A chart as it was before there was the value `parallel`.
+fn older(folder: &Path) -> PathBuf {
+    let older = folder.join("older");
+    let said = Command::new("cp").arg("-r").args([&chart(), &older]).status().expect("cp is there");
+    assert!(said.success());
+    let change = |file: &str, change: &dyn Fn(&str) -> bool| {
+        let file = older.join(file);
+        let text = fs::read_to_string(&file).unwrap();
+        let left: Vec<_> = text.lines().filter(|line| change(line)).collect();
+        assert!(left.len() < text.lines().count(), "{}", file.display());
+        fs::write(&file, left.join("\n")).unwrap();
+    };
+    let without = |line: &str| !line.trim_start().trim_start_matches('"').starts_with("parallel");
+    for file in ["values.yaml", "values.schema.json", "templates/_config.tpl"] {
+        change(file, &without);
+    }
+    let text = fs::read_to_string(older.join("Chart.yaml")).unwrap();
+    let text = text.replace(concat!("version: ", env!("CARGO_PKG_VERSION")), "version: 0.0.1");
+    fs::write(older.join("Chart.yaml"), text).unwrap();
+    older
+}
+
+/// `helm upgrade --reset-then-reuse-values` takes the new chart's defaults and keeps what was set.
+#[tokio::test]
+async fn a_release_of_an_older_chart_is_upgraded() {
+    let it = Release::new("older").await;
+    let older = older(it.tools.folder());
+    let set = "crds.enabled=false,requests.retryAfter=7s";
+    let args = ["install", "x", &older.to_string_lossy(), "-f", "-", "--set", set];
+    it.helm(&args, NEEDED).with(0, &[]);
+    let config = || it.get("configmap", "x-singletrack")["data"]["config.yaml"].to_string();
+    let chart_of =
+        || it.get("service", "x-singletrack")["metadata"]["labels"]["helm.sh/chart"].clone();
+    assert!(!config().contains("parallel"), "{}", config());
+    assert_eq!(chart_of(), "singletrack-0.0.1");
+    let (claim, chart) = (it.get("pvc", "x-singletrack")["metadata"]["uid"].clone(), chart());
+    let args = ["upgrade", "x", &chart.to_string_lossy(), "--reset-then-reuse-values"];
+    it.helm(&args, "").with(0, &["STATUS: deployed"]);
+    assert!(config().contains("parallel: 4"), "the new default: {}", config());
+    assert!(config().contains("retryAfter: 7s"), "what was set: {}", config());
+    assert_eq!(chart_of(), concat!("singletrack-", env!("CARGO_PKG_VERSION")));
+    assert_eq!(it.get("pvc", "x-singletrack")["metadata"]["uid"], claim);
+}
+
 const CRD: &str = "syncrequests.singletrack.dev";
 
 #[tokio::test]
@@ -55,6 +103,8 @@ async fn a_release_comes_changes_goes_and_comes_back_to_its_data() {
     for command in ["kubectl create -n", "kubectl wait -n", "kubectl exec -n"] {
         assert!(said.out.contains(&format!("{command} {}", one.space.name)), "{said:?}");
     }
+    assert!(said.out.contains("generateName"), "a name is there once: {said:?}");
+    assert!(said.out.contains("which no public registry has"), "{said:?}");
     one.space.manual("kept").await;
     let claim = one.get("pvc", "x-singletrack")["metadata"]["uid"].clone();
     let first = one.checksum();

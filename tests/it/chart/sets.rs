@@ -1,10 +1,8 @@
 //! Sets of values that together turn each option on and off, and what holds of all of them.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
-use super::tool::{Tools, chart, of_kind};
+use super::tool::{NEEDED, Tools, chart, of_kind};
 use crate::support::{Namespace, cluster};
 
 /// Values over those that each release needs, by what they are about.
@@ -39,7 +37,7 @@ pub(super) const SETS: [(&str, &str); 25] = [
     ),
     (
         "an App",
-        "{github: {app: {id: 1234567890, installation: 9876543210}, apiUrl: 'http://github.test', allowInsecure: true, quotaFloor: 0}}",
+        "{github: {app: {id: 1234567890, installation: 9876543210, privateKeyKey: key}, apiUrl: 'http://github.test', allowInsecure: true, quotaFloor: 0}}",
     ),
     (
         "a way",
@@ -52,11 +50,11 @@ pub(super) const SETS: [(&str, &str); 25] = [
     ),
     (
         "a server",
-        "{database: {type: postgres, existingSecret: pg}, replicaCount: 3, topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {a: b}}}]}",
+        "{database: {type: postgres, existingSecret: pg, ca: {existingConfigMap: ca, key: ca.pem}}, replicaCount: 3, topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {a: b}}}]}",
     ),
     (
         "a server with all",
-        "{database: {type: postgres, existingSecret: pg, urlKey: url, passwordKey: password, schema: tracks, readerRoles: [bi], ca: {existingSecret: ca}}, podDisruptionBudget: {enabled: true}}",
+        "{database: {type: postgres, existingSecret: pg, urlKey: url, passwordKey: password, schema: tracks, readerRoles: [bi], ca: {existingSecret: ca}}, podDisruptionBudget: {enabled: true, maxUnavailable: 2}}",
     ),
     ("a volume", "{persistence: {size: 1.5Ti, storageClass: fast, keep: false}}"),
     ("no class", "{persistence: {storageClass: '-'}, replicaCount: 0}"),
@@ -83,7 +81,7 @@ pub(super) const SETS: [(&str, &str); 25] = [
     ),
     (
         "a pod of one's own",
-        "{podSecurityContext: {fsGroup: 7}, containerSecurityContext: {readOnlyRootFilesystem: true}, resources: {limits: {cpu: 1}}, nodeSelector: {a: b}, tolerations: [{operator: Exists}], affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: []}}, priorityClassName: system-cluster-critical, networkPolicy: {enabled: true}, extraEnv: [{name: A, value: b}], extraEnvFrom: [{configMapRef: {name: a, optional: true}}], extraArgs: [--parallel=2], extraVolumes: [{name: more, emptyDir: {}}], extraVolumeMounts: [{name: more, mountPath: /more}]}",
+        "{podSecurityContext: {runAsNonRoot: false, runAsUser: 7, runAsGroup: 7, fsGroup: 7, fsGroupChangePolicy: Always, seccompProfile: {type: Unconfined}}, containerSecurityContext: {allowPrivilegeEscalation: true, readOnlyRootFilesystem: false, capabilities: {drop: [NET_RAW]}}, resources: {requests: {cpu: 1, memory: 1Gi}, limits: {cpu: 1, memory: 1Gi}}, nodeSelector: {a: b}, tolerations: [{operator: Exists}], affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: []}}, priorityClassName: system-cluster-critical, networkPolicy: {enabled: true}, extraEnv: [{name: A, value: b}], extraEnvFrom: [{configMapRef: {name: a, optional: true}}], extraArgs: [--parallel=2], extraVolumes: [{name: more, emptyDir: {}}], extraVolumeMounts: [{name: more, mountPath: /more}]}",
     ),
 ];
 
@@ -101,18 +99,33 @@ pub(super) fn pods(objects: &[Value]) -> Vec<(String, &Value)> {
         .collect()
 }
 
-#[test]
-fn each_option_is_in_a_set() {
-    let values = std::fs::read_to_string(chart().join("values.yaml")).unwrap();
-    let values: Value = serde_saphyr::from_str(&values).unwrap();
-    let mut options: BTreeSet<_> = values.as_object().unwrap().keys().cloned().collect();
-    for (_, set) in SETS {
-        let set: Value = serde_saphyr::from_str(set).unwrap();
-        for key in set.as_object().unwrap().keys() {
-            options.remove(key);
+/// Calls with each option that is no place for others: its path, and its default.
+fn options(path: &str, value: &Value, found: &mut Vec<(String, Value)>) {
+    match value.as_object().filter(|map| !map.is_empty()) {
+        None => found.push((path.to_owned(), value.clone())),
+        Some(map) => {
+            for (key, below) in map {
+                options(&format!("{path}/{key}"), below, found);
+            }
         }
     }
-    assert_eq!(options, BTreeSet::new(), "in no set");
+}
+
+#[test]
+fn each_option_has_another_value_in_a_set() {
+    let values = std::fs::read_to_string(chart().join("values.yaml")).unwrap();
+    let values: Value = serde_saphyr::from_str(&values).unwrap();
+    // What each release needs is in each set.
+    let sets = SETS.iter().map(|(_, set)| *set).chain([NEEDED]);
+    let sets: Vec<Value> = sets.map(|set| serde_saphyr::from_str(set).unwrap()).collect();
+    let mut all = Vec::new();
+    options("", &values, &mut all);
+    assert!(all.len() > 100, "{all:?}");
+    all.retain(|(path, default)| {
+        !sets.iter().any(|set| set.pointer(path).is_some_and(|value| value != default))
+    });
+    let same: Vec<_> = all.into_iter().map(|(path, _)| path).collect();
+    assert_eq!(same, Vec::<String>::new(), "no set changes these");
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ pub(crate) fn programs() -> &'static Path {
     FOLDER.get_or_init(|| {
         let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster/build");
         let said = Command::new("sh").arg(build).output().expect("sh is there");
+        let why = String::from_utf8_lossy(&said.stderr);
+        assert!(said.status.success(), "tests/cluster/build has failed ({}): {why}", said.status);
         PathBuf::from(String::from_utf8(said.stdout).expect("a path").trim())
     })
 }

@@ -19,10 +19,10 @@ use crate::support::{Account, Namespace, Operator, PATIENCE, operator, phase_of,
 
 /// A verb of a rule.
 #[derive(Clone, Debug)]
-struct Verb {
+pub(super) struct Verb {
     rule: usize,
-    resource: String,
-    name: String,
+    pub(super) resource: String,
+    pub(super) name: String,
 }
 
 /// The rules of the operator's Role as the chart has them.
@@ -36,7 +36,7 @@ fn text(value: &Value) -> String {
 }
 
 /// All verbs of the rules; each rule is about one resource.
-fn verbs(rules: &[Value]) -> Vec<Verb> {
+pub(super) fn verbs(rules: &[Value]) -> Vec<Verb> {
     let of = |(at, rule): (usize, &Value)| -> Vec<Verb> {
         let resources = rule["resources"].as_array().expect("resources");
         assert_eq!(resources.len(), 1, "{rule}");
@@ -48,7 +48,7 @@ fn verbs(rules: &[Value]) -> Vec<Verb> {
 }
 
 /// The rules for this namespace, without this verb.
-fn without(rules: &[Value], verb: &Verb) -> Vec<Value> {
+pub(super) fn without(rules: &[Value], verb: &Verb) -> Vec<Value> {
     let mut rules = rules.to_vec();
     let left = rules[verb.rule]["verbs"].as_array_mut().expect("verbs");
     left.retain(|it| text(it) != verb.name);
