@@ -23,6 +23,7 @@ mod doctor;
 mod e2e;
 mod failing;
 mod hints;
+mod history;
 mod hostile;
 mod issues;
 mod killed;

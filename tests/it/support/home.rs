@@ -39,7 +39,7 @@ impl Home {
         }
     }
 
-    fn open(&self) -> Database {
+    pub(crate) fn open(&self) -> Database {
         match &self.database {
             Some(database) => Database::Postgres(database.store()),
             None => Database::Sqlite(Sqlite::at(&self.file())),

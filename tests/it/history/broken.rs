@@ -1,0 +1,230 @@
+//! The rules, held against histories that are broken by hand: each is flagged by its rule and by no
+//! other.
+
+use chrono::TimeDelta;
+use singletrack::api::Phase;
+
+use super::good::{self, FLOOR, lease, request};
+use super::rules::all;
+use super::{Accepted, History, Kept, Lease, Request, Rule};
+
+#[test]
+fn a_good_history_breaks_no_rule() {
+    good::history().check(FLOOR);
+}
+
+/// Breaks the good history, and checks that only this rule says so.
+#[track_caller]
+fn broken(rule: Rule, by: impl FnOnce(&mut History)) {
+    let mut history = good::history();
+    by(&mut history);
+    let found = all(&history, FLOOR);
+    assert!(!found.is_empty(), "nothing says so");
+    assert!(found.iter().all(|it| it.rule == rule), "{found:?}");
+}
+
+fn row(run: i64) -> Accepted {
+    Accepted::Row { run, table: "issues".into() }
+}
+
+fn leases(history: &mut History) -> impl Iterator<Item = &mut Lease> {
+    history.kept.iter_mut().filter_map(|kept| match kept {
+        Kept::Lease(lease) => Some(lease),
+        _ => None,
+    })
+}
+
+/// The version of this request in this phase under this run.
+fn version<'a>(
+    history: &'a mut History,
+    uid: &str,
+    phase: Phase,
+    run: Option<i64>,
+) -> &'a mut Request {
+    let found = history.kept.iter_mut().find_map(|kept| match kept {
+        Kept::Request(it) if it.uid == uid && it.phase == phase && it.run == run => Some(it),
+        _ => None,
+    });
+    found.expect("it is there")
+}
+
+fn position(history: &History, kept: &Kept) -> usize {
+    history.kept.iter().position(|it| it == kept).expect("it is there")
+}
+
+#[test]
+fn a_late_row_of_the_killed_run() {
+    broken(Rule::Fenced, |history| history.accepted.push(row(2)));
+}
+
+#[test]
+fn two_rows_that_change_places() {
+    broken(Rule::Fenced, |history| history.accepted.swap(3, 5));
+}
+
+#[test]
+fn a_row_before_the_activation() {
+    broken(Rule::Fenced, |history| history.accepted.insert(0, row(1)));
+}
+
+#[test]
+fn a_row_of_a_run_that_comes_later() {
+    broken(Rule::Fenced, |history| history.accepted[1] = row(2));
+}
+
+#[test]
+fn two_activations_that_change_places() {
+    broken(Rule::Fenced, |history| {
+        history.accepted.swap(4, 6);
+        history.accepted.truncate(7);
+        history.accepted.remove(5);
+        history.accepted.extend([row(4), row(4)]);
+    });
+}
+
+#[test]
+fn a_number_that_two_were_granted() {
+    broken(Rule::Granted, |history| {
+        let third = leases(history).find(|it| it.number == 3).expect("it is there");
+        third.number = 2;
+        for accepted in &mut history.accepted {
+            if let Accepted::Activated { run: 3, holder } = accepted {
+                "one_b_2".clone_into(holder);
+            }
+        }
+        leases(history).for_each(|it| {
+            if it.holder.as_deref() == Some("one_b_2") {
+                it.number = 3;
+            }
+        });
+    });
+}
+
+#[test]
+fn a_run_that_another_has_activated() {
+    broken(Rule::Granted, |history| {
+        history.accepted[6] = Accepted::Activated { run: 4, holder: "three_b_1".into() };
+    });
+}
+
+#[test]
+fn a_run_that_nobody_was_granted() {
+    broken(Rule::Granted, |history| {
+        let grant = position(history, &lease("two_b_2", 4, "c", 12));
+        history.kept.remove(grant);
+    });
+}
+
+#[test]
+fn a_run_that_is_shown_after_a_newer_one() {
+    broken(Rule::Apart, |history| {
+        // Queued again and shown once more under its first number by somebody who is late.
+        let end = position(history, &request("c", Phase::Running, 4));
+        let late = [request("d", Phase::Queued, 1), request("d", Phase::Running, 1)];
+        let over = [request("d", Phase::Queued, 1), Kept::RequestGone("d".into())];
+        history.kept.splice(end + 2..end + 2, late.into_iter().chain(over));
+    });
+}
+
+#[test]
+fn an_end_that_is_taken_back() {
+    broken(Rule::Phases, |history| {
+        let end = position(history, &request("a", Phase::Succeeded, 1));
+        history.kept.insert(end + 1, request("a", Phase::Queued, 1));
+        history.kept.insert(end + 2, request("a", Phase::Failed, 1));
+    });
+}
+
+#[test]
+fn a_request_that_has_ended_twice() {
+    broken(Rule::Phases, |history| history.kept.push(request("c", Phase::Cancelled, 4)));
+}
+
+#[test]
+fn a_run_number_that_falls() {
+    broken(Rule::Phases, |history| {
+        version(history, "b", Phase::Queued, Some(2)).run = Some(1);
+        let queued = position(history, &request("b", Phase::Queued, 1));
+        history.kept.swap(queued, queued - 1);
+        history.kept.swap(queued, queued - 1);
+    });
+}
+
+#[test]
+fn two_that_run_at_once() {
+    broken(Rule::Phases, |history| {
+        let end = position(history, &request("a", Phase::Succeeded, 1));
+        let next = position(history, &request("b", Phase::Running, 2));
+        let end = history.kept.remove(end);
+        history.kept.insert(next, end);
+    });
+}
+
+#[test]
+fn a_start_without_a_place_in_the_queue() {
+    broken(Rule::Phases, |history| {
+        let running = position(history, &request("a", Phase::Running, 1));
+        history.kept[running - 4] = request("a", Phase::Pending, None);
+    });
+}
+
+#[test]
+fn a_request_that_is_lost() {
+    broken(Rule::Queue, |history| history.kept.push(request("d", Phase::Queued, None)));
+}
+
+#[test]
+fn a_request_that_was_done_twice() {
+    broken(Rule::Queue, |history| "b".clone_into(&mut history.runs[0].request));
+}
+
+#[test]
+fn a_request_that_is_passed_over() {
+    broken(Rule::Queue, |history| {
+        let b = version(history, "b", Phase::Queued, None);
+        b.order.0 = 100;
+    });
+}
+
+#[test]
+fn a_healthy_holder_that_is_replaced() {
+    broken(Rule::Takeover, |history| {
+        let grant = leases(history).find(|it| it.number == 3).expect("it is there");
+        let soon = grant.acquired_at.map(|at| at - TimeDelta::seconds(5));
+        (grant.acquired_at, grant.renewed_at) = (soon, soon);
+    });
+}
+
+#[test]
+fn a_silence_that_was_too_short() {
+    broken(Rule::Takeover, |history| history.runs[2].takeover = Some("Silent".into()));
+}
+
+#[test]
+fn another_pod_that_says_it_is_the_same() {
+    broken(Rule::Takeover, |history| history.runs[2].takeover = Some("OwnEarlier".into()));
+}
+
+#[test]
+fn a_run_that_has_never_ended() {
+    broken(Rule::Complete, |history| "running".clone_into(&mut history.runs[0].state));
+}
+
+#[test]
+fn a_run_that_is_not_in_the_history() {
+    broken(Rule::Complete, |history| {
+        history.runs.remove(3);
+        let spare = good::history().runs.remove(0);
+        history.runs.push(super::Run { number: 9, request: "z".into(), ..spare });
+    });
+}
+
+#[test]
+fn a_success_whose_run_has_failed() {
+    broken(Rule::Complete, |history| "failed".clone_into(&mut history.runs[3].state));
+}
+
+#[test]
+fn a_history_in_which_nothing_was_taken_over() {
+    broken(Rule::Vacuous, |history| history.runs[2].takeover = None);
+}
