@@ -89,7 +89,7 @@ async fn a_healthy_run_that_is_longer_than_the_duration_is_never_taken_over() {
     let start = |name: &str| {
         operator(&space, &github, folder.path())
             .pod(&Pod::without_uid(name))
-            .times(Duration::from_secs(3), Duration::from_millis(500))
+            .times(Duration::from_secs(6), Duration::from_millis(500))
             .start()
     };
     let first = start("first");
@@ -105,9 +105,9 @@ async fn a_healthy_run_that_is_longer_than_the_duration_is_never_taken_over() {
     let many = |lease: &k8s_openapi::api::coordination::v1::Lease| {
         let mut renewals = renewals.lock().unwrap();
         renewals.insert(lease.resource_version());
-        renewals.len() > 15
+        renewals.len() > 25
     };
-    space.lease_when("fifteen renewals", many).await;
+    space.lease_when("more than twenty-five renewals", many).await;
     assert_eq!(phase_of(&space.get("waits").await), Phase::Queued);
     gate.open();
     assert_eq!(phase_of(&space.finished("waits").await), Phase::Succeeded);
