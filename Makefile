@@ -1,6 +1,6 @@
 # The commands of this project. Each says what it does and ends clean.
 
-.PHONY: demo test e2e image fuzz check
+.PHONY: demo test e2e image plans fuzz check
 
 demo: ## The main job on a real API server, with everything it needs (the first time about ten minutes)
 	@sh examples/demo/run
@@ -16,6 +16,10 @@ e2e: ## Helm, kubectl and CronJobs on a real node, or in the cluster that KUBECO
 
 image: ## The image, in target/image/singletrack.tar, without a network
 	@sh tests/image/build
+
+plans: ## An operator killed at each write of each story, at each moment of it; PLAN='…' tells one of them
+	@sh tests/cluster/build >/dev/null
+	PLANS=all cargo test --test it -- plans:: --nocapture
 
 SECONDS ?= 60
 fuzz: ## Hostile input for every decoder; SECONDS=… for each target

@@ -35,6 +35,7 @@ mod model;
 mod namespaces;
 mod network;
 mod outdated;
+mod plans;
 mod postgres;
 mod readme;
 mod recordings;

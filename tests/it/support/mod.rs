@@ -21,7 +21,7 @@ pub(crate) use dump::{Dump, dump, normal, rows};
 pub(crate) use home::Home;
 pub(crate) use operator::{Operator, Pod, Starter, TOKEN, history, operator};
 pub(crate) use postgres::{PgDatabase, Server, address, database, shared};
-pub(crate) use proxy::{Action, Proxy, Rule};
+pub(crate) use proxy::{Action, Moment, Proxy, Rule};
 pub(crate) use referee::{Exchange, Judged, judged};
 pub(crate) use run::{Attempt, Came};
 

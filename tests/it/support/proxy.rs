@@ -40,6 +40,21 @@ pub(crate) enum Action {
     Answer(StatusCode, String),
 }
 
+/// When the process is to be stopped by the write that its rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// It is never made.
+    Before,
+    /// It was made, and nobody will hear the answer.
+    Unanswered,
+    /// It was made and answered.
+    Answered,
+}
+
+impl Moment {
+    pub(crate) const ALL: [Self; 3] = [Self::Before, Self::Unanswered, Self::Answered];
+}
+
 /// The proxy of one replica. Ends when it is dropped.
 pub(crate) struct Proxy {
     shared: Arc<Shared>,
@@ -54,6 +69,11 @@ struct Shared {
     /// answered upstream.
     seen: watch::Sender<Vec<(String, bool)>>,
     frozen: watch::Sender<bool>,
+    /// The writes that have arrived, in words.
+    writes: Mutex<Vec<String>>,
+    /// At which of them the process is to be stopped.
+    trap: Mutex<Option<(usize, Moment)>>,
+    sprung: watch::Sender<bool>,
 }
 
 impl Proxy {
@@ -63,6 +83,9 @@ impl Proxy {
             rules: Mutex::default(),
             seen: watch::Sender::default(),
             frozen: watch::Sender::new(false),
+            writes: Mutex::default(),
+            trap: Mutex::default(),
+            sprung: watch::Sender::new(false),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -102,6 +125,23 @@ impl Proxy {
         let (gate, held) = watch::channel(false);
         self.rule(Rule { method, path, body, action: Action::Hold(held), times: 1 });
         gate
+    }
+
+    /// Sets a trap at the write with this number, from 0 on.
+    pub(crate) fn set_trap(&self, write: usize, moment: Moment) {
+        *self.shared.trap.lock().expect("not poisoned") = Some((write, moment));
+    }
+
+    /// Waits until the trap has sprung: the write is as its moment says, and no later one has been
+    /// heard of.
+    pub(crate) async fn sprung(&self) {
+        let mut sprung = self.shared.sprung.subscribe();
+        awaited("the write comes", sprung.wait_for(|it| *it)).await.expect("the proxy lives");
+    }
+
+    /// The writes that have arrived, in words.
+    pub(crate) fn writes(&self) -> Vec<String> {
+        self.shared.writes.lock().expect("not poisoned").clone()
     }
 
     /// Lets no event of any watch through until it is thawed.
@@ -152,6 +192,23 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     parts.headers.remove(http::header::AUTHORIZATION);
     let forwarded = http::Request::from_parts(parts, kube::client::Body::from(body.to_vec()));
     let client = shared.client.clone();
+    match shared.trapped(forwarded.method(), &answered, &body) {
+        Some(Moment::Before) => {
+            shared.sprung.send_replace(true);
+            return std::future::pending().await;
+        }
+        Some(Moment::Unanswered) => {
+            let _ = client.send(forwarded).await;
+            shared.sprung.send_replace(true);
+            return std::future::pending().await;
+        }
+        Some(Moment::Answered) => {
+            let upstream = client.send(forwarded).await;
+            tokio::spawn(async move { shared.sprung.send_replace(true) });
+            return respond(upstream, None);
+        }
+        None => {}
+    }
     match action {
         Some(Action::Answer(status, text)) => answer(status, text),
         Some(Action::DropAnswer) => {
@@ -174,6 +231,19 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
 }
 
 impl Shared {
+    /// Counts a write, and says whether it is the one with the trap.
+    fn trapped(&self, method: &Method, call: &str, body: &Bytes) -> Option<Moment> {
+        // A question about rights is no write.
+        if method == Method::GET || call.contains("selfsubject") {
+            return None;
+        }
+        let mut writes = self.writes.lock().expect("not poisoned");
+        let number = writes.len();
+        writes.push(in_words(method, call, body));
+        let trap = *self.trap.lock().expect("not poisoned");
+        trap.filter(|(write, _)| *write == number).map(|(_, moment)| moment)
+    }
+
     fn action(&self, method: &Method, call: &str, body: &Bytes) -> Option<Action> {
         let mut rules = self.rules.lock().expect("not poisoned");
         let sent = String::from_utf8_lossy(body);
@@ -204,6 +274,19 @@ fn respond(
         Some((frame, (body, frozen)))
     });
     Response::from_parts(parts, Body::new(StreamBody::new(frames)))
+}
+
+/// A write in words that are the same in each run of the same story.
+fn in_words(method: &Method, call: &str, body: &Bytes) -> String {
+    let kind = ["leases", "events", "syncrequests"].into_iter().find(|kind| call.contains(kind));
+    let sent = String::from_utf8_lossy(body);
+    let phases = ["Queued", "Running", "Succeeded", "PartiallySucceeded", "Failed", "Cancelled"];
+    let phase = phases.into_iter().find(|phase| sent.contains(&format!("\"phase\":\"{phase}\"")));
+    let says = phase.or_else(|| sent.contains("progress").then_some("progress"));
+    let held = sent.contains("holderIdentity\":\"").then_some("held");
+    let empty = sent.contains("holderIdentity\":\"\"").then_some("free");
+    let says = says.or(empty).or(held).unwrap_or("");
+    format!("{method} {} {says}", kind.unwrap_or("something"))
 }
 
 fn answer(status: StatusCode, text: String) -> Response {
