@@ -30,7 +30,6 @@ mod labels;
 mod life;
 mod lock;
 mod misuse;
-mod model;
 mod namespaces;
 mod network;
 mod outdated;
