@@ -7,6 +7,7 @@ use kube::{Resource, ResourceExt};
 
 use super::context::store_reason;
 use super::execution::Execution;
+use super::number::floor;
 use super::observe::{impossible, show, time_left, wants};
 use super::plan::LATE;
 use super::retry::Attempts;
@@ -19,9 +20,6 @@ use crate::api::{ConcurrencyPolicy, Phase, Reason, SyncRequest, cut};
 use crate::lease::{Got, Record, RunNumber, Seen};
 use crate::report::Happening;
 use crate::store::{self, NewRun, RunRecord, RunState};
-
-/// A forged status may not push the numbers further than this.
-const LARGEST_JUMP: i64 = 1_000_000;
 
 impl Track {
     /// Reads the head of the queue anew and looks it up in the store.
@@ -152,19 +150,18 @@ impl Track {
         let lease = attempt.seen.as_deref().map(Record::from).unwrap_or_default();
         let status = request.status.as_ref().and_then(|status| status.run_number).unwrap_or(0);
         let newest = match self.ctx.store.newest().await {
-            Ok(newest) => newest.max(lease.number),
+            Ok(newest) => newest,
             Err(error) => return self.store_refused(&request, &error, attempt).await,
         };
-        if status - newest.0 > LARGEST_JUMP {
-            let reason = Reason::RunNumberForged;
-            let message = format!(
-                "status.runNumber {status} is far above the newest run {newest}: somebody else \
-                 wrote it; create a new request"
-            );
-            let change = Change::Closed { phase: Phase::Failed, reason, message };
-            return self.change(&request, &change, attempt).await;
-        }
-        match self.ctx.store.ticket(newest.max(RunNumber(status))).await {
+        let floor = match floor(newest, lease.number, RunNumber(status)) {
+            Ok(floor) => floor,
+            Err(forged) => {
+                let (reason, message) = (Reason::RunNumberForged, forged.to_string());
+                let change = Change::Closed { phase: Phase::Failed, reason, message };
+                return self.change(&request, &change, attempt).await;
+            }
+        };
+        match self.ctx.store.ticket(floor).await {
             Ok(number) => {
                 self.ctx.health.well("store");
                 Got::Ticket(number)

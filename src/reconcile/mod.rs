@@ -19,6 +19,7 @@ mod act;
 mod candidate;
 mod context;
 mod execution;
+mod number;
 mod observe;
 mod plan;
 mod queue;
@@ -33,6 +34,7 @@ mod watch;
 mod write;
 
 pub use context::{Context, Live, Settings, Stop};
+pub use number::{Forged, floor};
 pub use observe::note;
 pub use plan::{Step, View, plan};
 pub use queue::{Entry, Order, Queue, Wants};

@@ -31,7 +31,6 @@ mod labels;
 mod life;
 mod lock;
 mod misuse;
-mod model;
 mod namespaces;
 mod network;
 mod outdated;
