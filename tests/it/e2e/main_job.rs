@@ -19,12 +19,13 @@ async fn install_apply_a_cronjob_and_a_deleted_pod() {
     let space = release.space.clone();
 
     ask(&space, "by-hand").await;
-    half_read(&space, "by-hand").await;
+    let first_run = half_read(&space, "by-hand").await;
     let [pod] = &pods(&space).await[..] else { panic!("one pod") };
     delete_pod(&space, pod).await;
     let request = space.finished("by-hand").await;
     assert_eq!(phase_of(&request), Phase::Succeeded, "{:?}", request.status);
-    assert_eq!(request.status.and_then(|status| status.run_number), Some(2), "the next pod's run");
+    let run = request.status.and_then(|status| status.run_number);
+    assert_eq!(run, Some(first_run + 1), "the next pod's run");
     release.holds_all().await;
 
     release.set(json!({"schedules": {"often": {"type": "manual", "cron": "* * * * *"}}}));
@@ -72,15 +73,16 @@ pub(super) async fn ask(space: &Namespace, name: &str) {
     apply(space, &request).await.with(0, &[&format!("{name} created")]);
 }
 
-/// Waits until a run of the request has read a few repositories.
-pub(super) async fn half_read(space: &Namespace, name: &str) {
+/// Waits until a run of the request has read a few repositories. Gives its number.
+pub(super) async fn half_read(space: &Namespace, name: &str) -> i64 {
     let some = |request: &SyncRequest| {
         let progress = request.status.as_ref().and_then(|status| status.progress.as_ref());
         progress.is_some_and(|it| {
             it.repositories_done >= 2 && it.repositories_done < it.repositories_total
         })
     };
-    space.request_when(name, "is half read", some).await;
+    let request = space.request_when(name, "is half read", some).await;
+    request.status.and_then(|status| status.run_number).expect("it runs under a number")
 }
 
 /// The first request of the schedule.
