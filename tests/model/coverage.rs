@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use singletrack::lease::{Ask, At, Got, TakenOver, Verdict};
+use singletrack::reconcile::Step;
 
 /// What must happen somewhere besides, or the model has checked less than it seems.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +126,30 @@ pub(super) fn got<V, N>(got: &Got<V, N>) -> u64 {
         Got::Ended => 13,
     };
     1 << (GOT + index)
+}
+
+/// Bits of their own: the model of a request's life sees nothing of the lock.
+pub(super) fn step(step: &Step) -> u64 {
+    let index = match step {
+        Step::Rest => 0,
+        Step::RestFor(_) => 1,
+        Step::Enqueue { .. } => 2,
+        Step::Suspend => 3,
+        Step::Admit => 4,
+        Step::Reject { .. } => 5,
+        Step::Fail { .. } => 6,
+        Step::Cancel => 7,
+        Step::StopRun(_) => 8,
+        Step::Delete => 9,
+    };
+    1 << index
+}
+
+/// Fails unless the plan has come to each of its steps.
+#[track_caller]
+pub(super) fn check_steps(bits: u64) {
+    let missed: Vec<_> = (0..10).filter(|bit| bits & (1 << bit) == 0).collect();
+    assert!(missed.is_empty(), "never planned: the steps of the bits {missed:?} in coverage.rs");
 }
 
 /// What all threads of a check have seen.

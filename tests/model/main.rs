@@ -8,4 +8,5 @@
 
 mod coverage;
 mod explore;
+mod life;
 mod lock;

@@ -26,7 +26,7 @@ const DOUBT_LOST: Faults = Faults { timeouts: 1, ..DOUBT };
 type Row = (&'static str, usize, u8, Faults, usize);
 
 /// Those of every test run.
-const SHORT: [Row; 12] = [
+const SHORT: [Row; 11] = [
     ("an answer lost", 3, 1, TIMEOUT, 1_880_201),
     ("two doubts", 3, 1, Faults { doubts: 2, ..NONE }, 185_980),
     ("an answer lost, the Lease deleted", 2, 1, Faults { deletions: 1, ..TIMEOUT }, 239_928),
@@ -38,11 +38,11 @@ const SHORT: [Row; 12] = [
     ("a crash, an edit", 2, 1, Faults { crashes: 1, edits: 1, ..NONE }, 675_282),
     ("a doubt, the store emptied", 2, 2, Faults { restores: 1, ..DOUBT }, 375_743),
     ("an answer lost, a crash, a doubt", 2, 1, Faults { crashes: 1, ..DOUBT_LOST }, 12_222_153),
-    ("a crash, the store emptied", 2, 2, Faults { crashes: 1, restores: 1, ..NONE }, 12_133_041),
 ];
 
-/// Those of `make model`.
-const LONG: [Row; 3] = [
+/// Those of `make model`. A row of 0 states has never been counted: it fails until the number is written down.
+const LONG: [Row; 4] = [
+    ("a crash, the store emptied", 2, 2, Faults { crashes: 1, restores: 1, ..NONE }, 12_133_041),
     ("an answer lost, a crash", 3, 1, Faults { crashes: 1, ..TIMEOUT }, 0),
     ("an answer lost, a crash, a doubt", 2, 2, Faults { crashes: 1, ..DOUBT_LOST }, 0),
     ("two answers lost, a crash", 2, 1, Faults { timeouts: 2, crashes: 1, ..NONE }, 0),
