@@ -1,6 +1,6 @@
 # The commands of this project. Each says what it does and ends clean.
 
-.PHONY: demo test e2e image fuzz check
+.PHONY: demo test e2e image fuzz deny check
 
 demo: ## The main job on a real API server, with everything it needs (the first time about ten minutes)
 	@sh examples/demo/run
@@ -20,6 +20,9 @@ image: ## The image, in target/image/singletrack.tar, without a network
 SECONDS ?= 60
 fuzz: ## Hostile input for every decoder; SECONDS=… for each target
 	@sh fuzz/run $(SECONDS)
+
+deny: ## Licences, doubles and sources of all crates against deny.toml, without a network; needs cargo-deny
+	cargo deny --offline check bans licenses sources
 
 check: ## What CI asks for besides the tests
 	cargo fmt --check
