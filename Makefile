@@ -1,6 +1,6 @@
 # The commands of this project. Each says what it does and ends clean.
 
-.PHONY: demo test model e2e image plans fuzz check
+.PHONY: demo test model e2e image plans fuzz deny check
 
 demo: ## The main job on a real API server, with everything it needs (the first time about ten minutes)
 	@sh examples/demo/run
@@ -27,6 +27,9 @@ plans: ## An operator killed at each write of each story, at each moment of it; 
 SECONDS ?= 60
 fuzz: ## Hostile input for every decoder; SECONDS=… for each target
 	@sh fuzz/run $(SECONDS)
+
+deny: ## Licences, doubles and sources of all crates against deny.toml, without a network; needs cargo-deny
+	cargo deny --offline check bans licenses sources
 
 check: ## What CI asks for besides the tests
 	cargo fmt --all --check

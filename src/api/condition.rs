@@ -24,6 +24,7 @@ pub struct Condition {
     #[schemars(length(max = 32768))]
     pub message: String,
     /// When the status last changed.
+    #[serde(deserialize_with = "super::time::read")]
     pub last_transition_time: DateTime<Utc>,
     /// The generation of the spec that this was computed from.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -169,13 +169,20 @@ impl JsonSchema for RepoPattern {
 
     /// The same rule as [`FromStr`], in the words of a schema.
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        const PART: &str = r"([A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.[A-Za-z0-9._-])[A-Za-z0-9._-]*";
+        // A part is as long as `is_part` allows: whatever is stored can be read again.
+        const LETTER: &str = "[A-Za-z0-9._-]";
+        const FIRST: &str = "[A-Za-z0-9_-]";
+        let part = |longest: usize| {
+            let rest = |taken: usize| format!("{LETTER}{{0,{}}}", longest - taken);
+            format!(r"({FIRST}{}|\.{FIRST}{}|\.\.{LETTER}{})", rest(1), rest(2), rest(3))
+        };
+        let (owner, name) = (part(OWNER_MAX), part(NAME_MAX));
         json_schema!({
             "type": "string",
             "maxLength": OWNER_MAX + 1 + NAME_MAX,
             // A rule and not a pattern: the refusal of a pattern shows the pattern.
             "x-kubernetes-validations": [{
-                "rule": format!("self.matches(r'^{PART}/(\\*|{PART})$')"),
+                "rule": format!("self.matches(r'^{owner}/(\\*|{name})$')"),
                 "message": "must be owner/name, or owner/* for all of an owner's, of letters, digits, '.', '_' and '-'",
             }],
         })

@@ -39,8 +39,17 @@ impl Serialize for Micros {
 
 impl<'de> Deserialize<'de> for Micros {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        DateTime::<Utc>::deserialize(from).map(Self::from)
+        read(from).map(Self::from)
     }
+}
+
+/// Reads a time of an object that anybody may have written.
+///
+/// The API server takes for a time what is none, such as one with a comma or with an offset of four
+/// days. Such a one counts as long ago: it must not keep us from reading other objects.
+pub(super) fn read<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
+    let text = Cow::<str>::deserialize(from)?;
+    Ok(DateTime::parse_from_rfc3339(&text).map(DateTime::from).unwrap_or_default())
 }
 
 impl JsonSchema for Micros {

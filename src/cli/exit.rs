@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use super::print;
 use crate::api::Phase;
 use crate::store::chain;
 
@@ -134,9 +135,13 @@ impl Failure {
     }
 }
 
+/// Without what a terminal would act upon, and on one line: there may be words of others in it. Only
+/// what is wrong in a file of the user's own may be shown on several.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text.fmt(f)
+        let lines = self.text.split('\n').map(print::plain);
+        let between = if self.exit == Exit::Usage { "\n" } else { " " };
+        f.write_str(&lines.collect::<Vec<_>>().join(between))
     }
 }
 
@@ -157,5 +162,12 @@ mod tests {
             assert_eq!(Exit::from(phase).code(), code);
         }
         assert_eq!((Exit::Usage.code(), Exit::TimedOut.code()), (2, 124));
+    }
+
+    #[test]
+    fn a_failure_is_shown_without_what_a_terminal_would_act_upon() {
+        let text = "bad\x1b[2J\u{9b}m\r\nerror: forged";
+        assert_eq!(Failure::plain(text).to_string(), "bad [2J m  error: forged");
+        assert_eq!(Failure::usage(text).to_string(), "bad [2J m \nerror: forged");
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::manifest::Type;
-use super::{ConfigArgs, Exit, Failure};
+use super::{ConfigArgs, Exit, Failure, print};
 use crate::api::{RepoPattern, RunType};
 use crate::github::Source;
 use crate::lease::{RunNumber, Tenure};
@@ -126,13 +126,14 @@ fn end(conclusion: &Conclusion, clock: &Clock) -> RunEnd {
 
 fn report(conclusion: &Conclusion, records: &[RepositoryRecord]) {
     for record in records.iter().filter(|record| record.error.is_some()) {
-        eprintln!("{}: {}", record.name, record.error.as_deref().unwrap_or_default());
+        let error = print::plain(record.error.as_deref().unwrap_or_default());
+        eprintln!("{}: {error}", record.name);
     }
     let api = &conclusion.result.api;
     println!(
         "{}: {} ({} requests, {} of them unchanged)",
         conclusion.phase.as_str(),
-        conclusion.message,
+        print::plain(&conclusion.message),
         api.requests,
         api.not_modified
     );

@@ -32,6 +32,7 @@ use self::watches::Watches;
 use crate::api::SyncRequest;
 use crate::cli::{BAD_CLUSTER, ConfigArgs, Configuration, Exit, Failure, NO_CLUSTER};
 use crate::lease::{Identity, Keeper, Seen};
+use crate::process::alone::{Place, take_place};
 use crate::process::clock::Clock;
 use crate::process::serve::{Health, serve};
 use crate::process::stop::cancel_on_signal;
@@ -66,10 +67,11 @@ pub struct ControllerArgs {
 /// Runs the operator until it is told to stop.
 pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
     let config = args.config.read()?;
-    let stop = CancellationToken::new();
+    let (stop, done) = (CancellationToken::new(), CancellationToken::new());
     cancel_on_signal(stop.clone())
         .map_err(|error| Failure::of("signals cannot be watched", &error, "try again"))?;
     let (client, lock_client, namespace) = clients(args.pod_namespace).await?;
+    let _place = place_in(&args.pod_uid, (&namespace, &config.lease))?;
     let name = args.pod_name.unwrap_or_else(host_name);
     let parts = [&["schema", "permissions", "store", "lease"][..], &Watches::PARTS].concat();
     let health = Health::starting(&parts);
@@ -81,7 +83,6 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
             metrics.text()
         }
     };
-    let done = CancellationToken::new();
     let address =
         serve(args.listen, health.clone(), text, done.clone()).await.map_err(|error| {
             let doing = format!("cannot listen on {}", args.listen);
@@ -282,6 +283,27 @@ async fn clients(namespace: Option<String>) -> Result<(Client, Client, String), 
     let client = Client::try_from(config).map_err(|error: kube::Error| failed(error))?;
     let lock_client = Client::try_from(plain).map_err(failed)?;
     Ok((client, lock_client, namespace))
+}
+
+/// The place of this pod's only operator; outside a pod there is none to take.
+fn place_in(pod_uid: &str, lease: (&str, &str)) -> Result<Option<Place>, Failure> {
+    if pod_uid.is_empty() {
+        return Ok(None);
+    }
+    match take_place(pod_uid, lease) {
+        Ok(None) => Err(Failure::plain(format!(
+            "another operator runs in this pod, with the lease {}/{}: leave it to it, or delete the \
+             pod and let it start anew",
+            lease.0, lease.1
+        ))),
+        Ok(place) => Ok(place),
+        Err(error) => {
+            // The store's fence holds all the same.
+            let error = chain(&error);
+            tracing::warn!(error, "it is not known whether another operator runs in this pod");
+            Ok(None)
+        }
+    }
 }
 
 fn host_name() -> String {

@@ -179,7 +179,7 @@ impl Track {
             namespace: request.namespace().unwrap_or_default(),
             name: request.name_any(),
             uid: request.uid().unwrap_or_default(),
-            attempt: status.and_then(|status| status.attempts).unwrap_or(0) + 1,
+            attempt: status.and_then(|status| status.attempts).unwrap_or(0).saturating_add(1),
             takeover_reason: attempt.taken_over,
             started_at: self.ctx.clock.now(),
             coalesced: self.answered_along(&request),

@@ -45,6 +45,7 @@ mod replicas;
 mod requests;
 mod schema;
 mod secrets;
+mod security;
 mod store_contract;
 mod store_lost;
 mod switch;

@@ -9,14 +9,14 @@ use crate::requests::github;
 use crate::support::{Account, Namespace, Starter, operator, rule};
 
 /// A configuration that names these namespaces beside the operator's own.
-fn watching(folder: &Path, others: &[&Namespace]) -> PathBuf {
+pub(crate) fn watching(folder: &Path, others: &[&Namespace]) -> PathBuf {
     let names: Vec<_> = others.iter().map(|other| other.name.as_str()).collect();
     let file = folder.join("config.yaml");
     std::fs::write(&file, format!("watch: {{namespaces: [{}]}}", names.join(", "))).unwrap();
     file
 }
 
-fn with(starter: Starter, config: &Path) -> Starter {
+pub(crate) fn with(starter: Starter, config: &Path) -> Starter {
     starter.env("SINGLETRACK_CONFIG", &config.to_string_lossy())
 }
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod configuration;
+mod forbidden;
 mod form;
 mod monitoring;
 mod refuse;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::Api;
@@ -74,4 +75,26 @@ where
     let objects: Api<K> = Api::namespaced(space.client.clone(), &space.name);
     let object = serde_json::from_value(object).expect("it is one");
     objects.create(&PostParams::default(), &object).await.expect("it is accepted");
+}
+
+/// Whether the service account `who` of its namespace may do this in `place`; an empty one is the
+/// whole cluster.
+pub(crate) async fn may(
+    (space, name): (&Namespace, &str),
+    place: &str,
+    (group, resource, sub): (&str, &str, &str),
+    verb: &str,
+) -> bool {
+    let groups = ["system:serviceaccounts", "system:authenticated"].map(str::to_owned);
+    let own = format!("system:serviceaccounts:{}", space.name);
+    let review: SubjectAccessReview = serde_json::from_value(json!({"metadata": {}, "spec": {
+        "user": format!("system:serviceaccount:{}:{name}", space.name),
+        "groups": groups.into_iter().chain([own]).collect::<Vec<_>>(),
+        "resourceAttributes": {"namespace": place, "verb": verb, "group": group,
+            "resource": resource, "subresource": sub},
+    }}))
+    .expect("it is one");
+    let reviews: Api<SubjectAccessReview> = Api::all(space.client.clone());
+    let said = reviews.create(&PostParams::default(), &review).await.expect("it is answered");
+    said.status.expect("it has a status").allowed
 }

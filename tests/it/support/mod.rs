@@ -14,7 +14,7 @@ mod run;
 
 use std::time::Duration;
 
-pub(crate) use account::{Account, rule};
+pub(crate) use account::{Account, may, rule};
 pub(crate) use cluster::{Namespace, cluster, phase_of};
 pub(crate) use command::{Command, Said};
 pub(crate) use dump::{Dump, dump, normal, rows};

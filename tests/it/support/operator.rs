@@ -137,6 +137,11 @@ impl Operator {
     /// SIGTERM, and how it has ended.
     pub(crate) async fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
+        self.ended().await
+    }
+
+    /// How it has ended, once it has.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
         poll("the operator ends", async || self.child.try_wait().expect("it can be waited for"))
             .await
     }

@@ -165,6 +165,13 @@ impl Proxy {
         self.shared.seen.borrow().len()
     }
 
+    /// How many calls with this part have arrived.
+    pub(crate) fn count(&self, part: &str) -> usize {
+        let seen = self.shared.seen.borrow();
+        let call = |call: &str| !call.starts_with("answered ") && call.contains(part);
+        seen.iter().filter(|(it, _)| call(it)).count()
+    }
+
     async fn until(&self, what: &str, holds: impl Fn(&(String, bool)) -> bool) {
         let mut seen = self.shared.seen.subscribe();
         let found = seen.wait_for(|seen| seen.iter().any(&holds));

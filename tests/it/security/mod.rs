@@ -1,0 +1,12 @@
+//! What somebody may try, who can create requests, answer in GitHub's name, or write to the database.
+//! SECURITY.md names the test of each threat; some are elsewhere.
+
+mod addresses;
+mod database;
+mod names;
+mod pod;
+mod reach;
+mod supply;
+mod tenants;
+mod threats;
+mod volume;
