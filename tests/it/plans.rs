@@ -126,6 +126,12 @@ async fn tell(story: Story, plan: Option<Plan>) -> Told {
             ended(&space, story, name).await;
         }
     };
+    // Whoever goes on gives the lock back. A dead one keeps it until somebody asks for the next run.
+    let all_over = async |dead: &str| {
+        over().await;
+        let is_free = |lease: &Lease| holder(lease).is_empty() || holder(lease) == dead;
+        space.lease_when("nobody alive holds it", is_free).await;
+    };
     let (mut next, mut dead) = (None, String::new());
     tokio::select! {
         () = proxy.sprung(), if plan.is_some() => {
@@ -135,12 +141,9 @@ async fn tell(story: Story, plan: Option<Plan>) -> Told {
             let same = plan.is_some_and(|plan| plan.same_pod);
             next = Some(start(if same { "one" } else { "two" }, None));
         }
-        () = over() => {}
+        () = all_over("") => {}
     }
-    over().await;
-    // Whoever goes on gives the lock back. A dead one keeps it until somebody asks for the next run.
-    let is_free = |lease: &Lease| holder(lease).is_empty() || holder(lease) == dead;
-    space.lease_when("nobody alive holds it", is_free).await;
+    all_over(&dead).await;
     drop(first);
     let killed = next.is_some();
     drop(next);
