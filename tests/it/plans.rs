@@ -3,7 +3,7 @@
 //!
 //! The plans are made from what the undisturbed story has shown, not by hand. Each ends with the same
 //! rows as the undisturbed one, and with a history that breaks no rule. `PLANS=all` tells all of
-//! them (`make plans`), `PLAN='story write moment next'` one; else some are drawn by `SEED`.
+//! them (`make plans`), `PLAN='Plan { … }'`, as a failure names it, one; else some are drawn by `SEED`.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;

@@ -1,27 +1,23 @@
 //! Three replicas on PostgreSQL, which runs beside the node as a database server does.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use kube::ResourceExt;
 use serde_json::json;
 use singletrack::api::Phase;
-use uuid::Uuid;
 
 use super::main_job::{ask, half_read};
 use super::{GitHub, Release, among_others, kubectl, namespace, pods, setting};
-use crate::support::phase_of;
+use crate::support::{Server, phase_of};
 
 #[tokio::test]
 #[ignore = "needs a node: make e2e"]
 async fn three_replicas_are_restarted_in_the_middle_of_a_run() {
     let _others = among_others().await;
-    let Some(server) = Server::start() else { return };
+    let Some((url, _server)) = database().await else { return };
     let space = namespace("replicas").await;
     GitHub::SLOW.apply(&space).await;
-    let literal = format!("--from-literal=uri={}", server.url);
+    let literal = format!("--from-literal=uri={url}");
     let secret = ["create", "secret", "generic", "database", &literal];
     kubectl(&space, &secret).await.with(0, &["created"]);
     let mut release = Release::new(space.clone());
@@ -55,47 +51,16 @@ async fn names(release: &Release) -> BTreeSet<String> {
     pods(&release.space).await.iter().filter(|pod| live(pod)).map(ResourceExt::name_any).collect()
 }
 
-/// A PostgreSQL that pods can reach. It ends with the pipe that we hold.
-struct Server {
-    url: String,
-    process: Option<Child>,
-}
-
-impl Server {
-    /// None, and a word about it, in a cluster whose pods do not reach this machine.
-    fn start() -> Option<Self> {
-        if let Some(url) = setting("SINGLETRACK_E2E_DATABASE_URL") {
-            return Some(Self { url, process: None });
-        }
-        let Some(address) = setting("SINGLETRACK_NODE") else {
-            eprintln!("skipped: set SINGLETRACK_E2E_DATABASE_URL to an empty database");
-            return None;
-        };
-        let folder = std::env::temp_dir().join(format!("singletrack-e2e-{}", Uuid::new_v4()));
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres/start");
-        let mut process = Command::new("sh")
-            .arg(script)
-            .arg(folder)
-            .arg(&address)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("sh is there");
-        let mut line = String::new();
-        let output = process.stdout.take().expect("it is piped");
-        BufReader::new(output).read_line(&mut line).expect("the starter speaks");
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let ["ready", port, _, password] = words[..] else { panic!("it is ready: {line}") };
-        let url = format!("postgres://postgres:{password}@{address}:{port}/postgres");
-        Some(Self { url, process: Some(process) })
+/// A database that pods can reach: its URL, and the server if it is ours. None, and a word about it,
+/// in a cluster whose pods do not reach this machine.
+async fn database() -> Option<(String, Option<Server>)> {
+    if let Some(url) = setting("SINGLETRACK_E2E_DATABASE_URL") {
+        return Some((url, None));
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(process) = &mut self.process {
-            drop(process.stdin.take());
-            let _ = process.wait();
-        }
-    }
+    let Some(address) = setting("SINGLETRACK_NODE") else {
+        eprintln!("skipped: set SINGLETRACK_E2E_DATABASE_URL to an empty database");
+        return None;
+    };
+    let server = Server::start_at(&address).await;
+    Some((server.url_at(&address).into(), Some(server)))
 }

@@ -24,6 +24,13 @@ pub(crate) struct Server {
 impl Server {
     /// A server that no other test uses.
     pub(crate) async fn start() -> Self {
+        tokio::task::spawn_blocking(|| start(None)).await.expect("a PostgreSQL starts")
+    }
+
+    /// The same, which can also be reached at this address of the machine.
+    pub(crate) async fn start_at(address: &str) -> Self {
+        let address = address.to_owned();
+        let start = move || start(Some(&address));
         tokio::task::spawn_blocking(start).await.expect("a PostgreSQL starts")
     }
 
@@ -54,7 +61,12 @@ impl Server {
 
     /// The URL of the database that everyone may create others in.
     fn url(&self) -> Url {
-        let url = format!("postgres://postgres:{}@127.0.0.1:{}/postgres", self.password, self.port);
+        self.url_at("127.0.0.1")
+    }
+
+    /// The same at another address.
+    pub(crate) fn url_at(&self, address: &str) -> Url {
+        let url = format!("postgres://postgres:{}@{address}:{}/postgres", self.password, self.port);
         url.parse().expect("a URL")
     }
 
@@ -72,7 +84,7 @@ impl Drop for Server {
     }
 }
 
-fn start() -> Server {
+fn start(address: Option<&str>) -> Server {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -81,6 +93,7 @@ fn start() -> Server {
     let mut starter = Command::new("sh")
         .arg(root.join("tests/postgres/start"))
         .arg(&folder)
+        .args(address)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -104,7 +117,7 @@ fn start() -> Server {
 /// The server of our own that most tests share.
 pub(crate) async fn shared() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    let first = || SERVER.get_or_init(start);
+    let first = || SERVER.get_or_init(|| start(None));
     tokio::task::spawn_blocking(first).await.expect("a PostgreSQL starts")
 }
 
