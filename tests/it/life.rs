@@ -164,7 +164,7 @@ async fn a_status_that_is_too_large_is_written_in_few_words() {
     let too_large = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",
         "message": "etcdserver: request is too large", "reason": "", "code": 500});
     proxy.rule(Rule {
-        method: Method::PATCH,
+        method: Some(Method::PATCH),
         path: "/syncrequests/it/status",
         body: "\"repositories\":[",
         action: Action::Answer(StatusCode::INTERNAL_SERVER_ERROR, too_large.to_string()),

@@ -260,7 +260,7 @@ async fn a_grant_whose_answer_is_lost_is_found() {
     let proxy = Proxy::start(&space).await;
     let kubeconfig = proxy.kubeconfig(folder.path());
     proxy.rule(Rule {
-        method: Method::PUT,
+        method: Some(Method::PUT),
         path: "/leases/singletrack",
         body: "request-name",
         action: Action::DropAnswer,
@@ -317,7 +317,7 @@ async fn an_operator_that_may_not_use_the_lease_says_so_and_recovers() {
     let no = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403,
         "reason": "Forbidden", "message": "leases is forbidden"});
     proxy.rule(Rule {
-        method: Method::GET,
+        method: Some(Method::GET),
         path: "/leases/singletrack",
         body: "",
         action: Action::Answer(StatusCode::FORBIDDEN, no.to_string()),

@@ -91,7 +91,7 @@ async fn a_definition_that_is_too_old_is_named_with_what_to_do() {
         "dev.singletrack.v1alpha1.SyncRequest": {"properties": {"spec": {"properties": {}}}}
     }}});
     proxy.rule(Rule {
-        method: Method::GET,
+        method: Some(Method::GET),
         path: "/openapi/v3/apis/singletrack.dev/v1alpha1",
         body: "",
         action: Action::Answer(StatusCode::OK, old.to_string()),

@@ -1,59 +1,28 @@
-//! A proxy between one replica and the API server: it holds, drops, answers or freezes what a test
-//! names. Upstream calls are apart from the client's connection, so they land also after the client
-//! has given up.
+//! A proxy between one replica and the API server: it holds, drops, delays, cuts, answers or freezes
+//! what a test names. Upstream calls are apart from the client's connection, so they land also after
+//! the client has given up.
+
+mod log;
+mod rule;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{Method, StatusCode};
+use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use kube::Client;
 use tokio::sync::watch;
 
+use self::log::CallLog;
+use self::rule::in_words;
+pub(crate) use self::rule::{Action, Moment, Rule};
 use super::{Namespace, awaited};
-
-/// Which calls a rule is about.
-#[derive(Clone)]
-pub(crate) struct Rule {
-    pub(crate) method: Method,
-    /// A part of the path.
-    pub(crate) path: &'static str,
-    /// A part of the body that is sent; empty for any.
-    pub(crate) body: &'static str,
-    pub(crate) action: Action,
-    /// How many calls it is about, then it is used up.
-    pub(crate) times: usize,
-}
-
-#[derive(Clone)]
-pub(crate) enum Action {
-    /// Forwards the call only when the gate is opened.
-    Hold(watch::Receiver<bool>),
-    /// Forwards the call, and never answers.
-    DropAnswer,
-    /// Answers by itself.
-    Answer(StatusCode, String),
-}
-
-/// When the process is to be stopped by the write that its rule is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moment {
-    /// It is never made.
-    Before,
-    /// It was made, and nobody will hear the answer.
-    Unanswered,
-    /// It was made and answered.
-    Answered,
-}
-
-impl Moment {
-    pub(crate) const ALL: [Self; 3] = [Self::Before, Self::Unanswered, Self::Answered];
-}
 
 /// The proxy of one replica. Ends when it is dropped.
 pub(crate) struct Proxy {
@@ -68,7 +37,10 @@ struct Shared {
     /// What has arrived, as method and path with query, and whether a rule took it; and what was
     /// answered upstream.
     seen: watch::Sender<Vec<(String, bool)>>,
-    frozen: watch::Sender<bool>,
+    watches: watch::Sender<Watches>,
+    /// What no client of ours may ask. The test fails with it.
+    forbidden: Mutex<Vec<String>>,
+    log: Option<CallLog>,
     /// The writes that have arrived, in words.
     writes: Mutex<Vec<String>>,
     /// At which of them the process is to be stopped.
@@ -76,13 +48,31 @@ struct Shared {
     sprung: watch::Sender<bool>,
 }
 
+/// What happens to the watches that go on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Watches {
+    /// No event comes through.
+    frozen: bool,
+    /// How often all of them were told that they are too old.
+    expired: usize,
+}
+
 impl Proxy {
+    /// Before the API server of the tests.
     pub(crate) async fn start(space: &Namespace) -> Self {
+        Self::between(space.client.clone(), None).await
+    }
+
+    /// Before the API server of this client, with a log of the calls in this file under the name of
+    /// the replica.
+    pub(crate) async fn between(client: Client, log: Option<(&Path, &str)>) -> Self {
         let shared = Arc::new(Shared {
-            client: space.client.clone(),
+            client,
+            log: log.map(|(path, replica)| CallLog::create(path, replica)),
+            forbidden: Mutex::default(),
             rules: Mutex::default(),
             seen: watch::Sender::default(),
-            frozen: watch::Sender::new(false),
+            watches: watch::Sender::default(),
             writes: Mutex::default(),
             trap: Mutex::default(),
             sprung: watch::Sender::new(false),
@@ -123,7 +113,7 @@ impl Proxy {
         body: &'static str,
     ) -> watch::Sender<bool> {
         let (gate, held) = watch::channel(false);
-        self.rule(Rule { method, path, body, action: Action::Hold(held), times: 1 });
+        self.rule(Rule { method: Some(method), path, body, action: Action::Hold(held), times: 1 });
         gate
     }
 
@@ -146,7 +136,18 @@ impl Proxy {
 
     /// Lets no event of any watch through until it is thawed.
     pub(crate) fn freeze_watches(&self, frozen: bool) {
-        self.shared.frozen.send_replace(frozen);
+        self.shared.watches.send_modify(|watches| watches.frozen = frozen);
+    }
+
+    /// Tells every watch that goes on, also a frozen one, that it is too old: 410 Gone. What it would
+    /// have said is lost, and whoever watches must list again.
+    pub(crate) fn expire_watches(&self) {
+        self.shared.watches.send_modify(|watches| watches.expired += 1);
+    }
+
+    /// Takes all rules back. What they keep waiting stays so.
+    pub(crate) fn clear(&self) {
+        self.shared.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Waits until a rule has taken a call whose path has this part.
@@ -182,6 +183,10 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.server.abort();
+        let forbidden = self.shared.forbidden.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::thread::panicking() {
+            assert!(forbidden.is_empty(), "no decision may rest on a cached answer: {forbidden:?}");
+        }
     }
 }
 
@@ -189,8 +194,8 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let (mut parts, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let call = format!("{} {}", parts.method, parts.uri);
-    // No decision of ours may rest on an answer from a cache.
-    assert!(!call.contains("resourceVersion=0&") && !call.ends_with("resourceVersion=0"), "{call}");
+    shared.judge(&parts.method, &call);
+    let logged = shared.log.as_ref().map(|log| log.call(&call, &body));
     let action = shared.action(&parts.method, &call, &body);
     let watches = call.contains("watch=");
     let answered = call.clone();
@@ -216,8 +221,9 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         }
         None => {}
     }
-    match action {
+    let response = match action {
         Some(Action::Answer(status, text)) => answer(status, text),
+        Some(Action::DropCall) => std::future::pending().await,
         Some(Action::DropAnswer) => {
             let _ = client.send(forwarded).await;
             std::future::pending().await
@@ -229,15 +235,39 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
             });
             respond(upstream.await.expect("the call is made"), None)
         }
+        Some(Action::Delay(time)) => {
+            let upstream = tokio::spawn(async move {
+                tokio::time::sleep(time).await;
+                client.send(forwarded).await
+            });
+            let watches = watches.then(|| shared.watches.subscribe());
+            respond(upstream.await.expect("the call is made"), watches)
+        }
+        Some(Action::CutBody(bytes)) => cut(respond(client.send(forwarded).await, None), bytes),
         None => {
             let upstream = client.send(forwarded).await;
             shared.seen.send_modify(|seen| seen.push((format!("answered {answered}"), false)));
-            respond(upstream, watches.then(|| shared.frozen.subscribe()))
+            respond(upstream, watches.then(|| shared.watches.subscribe()))
         }
+    };
+    if let (Some(log), Some(number)) = (&shared.log, logged) {
+        log.answer(number, Some(response.status().as_u16()));
     }
+    response
 }
 
 impl Shared {
+    /// No decision of ours may rest on an answer from a cache, and every one of ours is read singly.
+    fn judge(&self, method: &Method, call: &str) {
+        let (path, query) = call.split_once('?').unwrap_or((call, ""));
+        let decided = ["/leases/", "/syncrequests/", "/pods/"].iter().any(|it| path.contains(it));
+        let cached = query.split('&').any(|it| it == "resourceVersion=0");
+        let single = *method == Method::GET && decided && query.contains("resourceVersion=");
+        if cached || single {
+            self.forbidden.lock().unwrap_or_else(PoisonError::into_inner).push(call.to_owned());
+        }
+    }
+
     /// Counts a write, and says whether it is the one with the trap.
     fn trapped(&self, method: &Method, call: &str, body: &Bytes) -> Option<Moment> {
         // A question about rights is no write.
@@ -253,13 +283,7 @@ impl Shared {
 
     fn action(&self, method: &Method, call: &str, body: &Bytes) -> Option<Action> {
         let mut rules = self.rules.lock().expect("not poisoned");
-        let sent = String::from_utf8_lossy(body);
-        let rule = rules.iter_mut().find(|rule| {
-            rule.times > 0
-                && rule.method == *method
-                && call.contains(rule.path)
-                && sent.contains(rule.body)
-        })?;
+        let rule = rules.iter_mut().find(|rule| rule.fits(method, call, body))?;
         rule.times -= 1;
         Some(rule.action.clone())
     }
@@ -268,32 +292,57 @@ impl Shared {
 /// The upstream's answer; each part of a watch waits while the watches are frozen.
 fn respond(
     upstream: kube::Result<Response<kube::client::Body>>,
-    frozen: Option<watch::Receiver<bool>>,
+    watches: Option<watch::Receiver<Watches>>,
 ) -> Response {
     let (parts, body) = match upstream {
         Err(error) => return answer(StatusCode::BAD_GATEWAY, error.to_string()),
         Ok(upstream) => upstream.into_parts(),
     };
-    let Some(frozen) = frozen else { return Response::from_parts(parts, Body::new(body)) };
-    let frames = futures::stream::unfold((body, frozen), |(mut body, mut frozen)| async move {
-        let frame = body.frame().await?;
-        let _ = frozen.wait_for(|frozen| !frozen).await;
-        Some((frame, (body, frozen)))
+    let Some(watches) = watches else { return Response::from_parts(parts, Body::new(body)) };
+    let before = watches.borrow().expired;
+    let state = Some((body, watches));
+    let frames = futures::stream::unfold(state, move |state| async move {
+        let (mut body, mut watches) = state?;
+        let mut expired = watches.clone();
+        let next = async {
+            let frame = body.frame().await?;
+            let _ = watches.wait_for(|watches| !watches.frozen).await;
+            Some(frame)
+        };
+        tokio::select! {
+            frame = next => Some((frame?, Some((body, watches)))),
+            Ok(_) = expired.wait_for(|watches| watches.expired > before) => {
+                Some((Ok(Frame::data(Bytes::from(TOO_OLD))), None))
+            }
+        }
     });
     Response::from_parts(parts, Body::new(StreamBody::new(frames)))
 }
 
-/// A write in words that are the same in each run of the same story.
-fn in_words(method: &Method, call: &str, body: &Bytes) -> String {
-    let kind = ["leases", "events", "syncrequests"].into_iter().find(|kind| call.contains(kind));
-    let sent = String::from_utf8_lossy(body);
-    let phases = ["Queued", "Running", "Succeeded", "PartiallySucceeded", "Failed", "Cancelled"];
-    let phase = phases.into_iter().find(|phase| sent.contains(&format!("\"phase\":\"{phase}\"")));
-    let says = phase.or_else(|| sent.contains("progress").then_some("progress"));
-    let held = sent.contains("holderIdentity\":\"").then_some("held");
-    let empty = sent.contains("holderIdentity\":\"\"").then_some("free");
-    let says = says.or(empty).or(held).unwrap_or("");
-    format!("{method} {} {says}", kind.unwrap_or("something"))
+/// What the API server says at the end of a watch that cannot go on.
+const TOO_OLD: &str = concat!(
+    r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"#,
+    r#""status":"Failure","message":"too old resource version","reason":"Expired","code":410}}"#,
+    "\n"
+);
+
+/// Breaks the connection after so many bytes.
+fn cut(response: Response, bytes: usize) -> Response {
+    let (mut parts, body) = response.into_parts();
+    parts.headers.remove(http::header::CONTENT_LENGTH);
+    let state = (body.into_data_stream(), bytes);
+    let frames = futures::stream::unfold(Some(state), |state| async move {
+        let (mut body, left) = state?;
+        match futures::StreamExt::next(&mut body).await? {
+            Ok(data) if data.len() <= left => {
+                let left = left - data.len();
+                Some((Ok(data), Some((body, left))))
+            }
+            Ok(_) => Some((Err(std::io::Error::other("cut")), None)),
+            Err(error) => Some((Err(std::io::Error::other(error)), None)),
+        }
+    });
+    Response::from_parts(parts, Body::from_stream(frames))
 }
 
 fn answer(status: StatusCode, text: String) -> Response {
