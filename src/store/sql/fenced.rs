@@ -35,7 +35,7 @@ impl Fenced {
         if active == tenure.number().0 && holder == tenure.holder().as_str() {
             Ok(Self { tx, number: tenure.number(), dry })
         } else {
-            Err(Error::Superseded { number: tenure.number(), active: RunNumber(active) })
+            Err(superseded(tenure, active))
         }
     }
 
@@ -66,6 +66,13 @@ impl Fenced {
     pub(super) async fn commit_history(self) -> Result<(), Error> {
         self.tx.commit().await
     }
+}
+
+/// A run asks for something after a newer one was activated.
+pub(super) fn superseded(tenure: &Tenure, active: i64) -> Error {
+    let (number, active) = (tenure.number(), RunNumber(active));
+    tracing::info!(run.number = number.0, run.active = active.0, "a late write was refused");
+    Error::Superseded { number, active }
 }
 
 impl Deref for Fenced {
