@@ -14,7 +14,9 @@ use singletrack::api::{ConcurrencyPolicy, Phase, RunType, SyncRequestSpec};
 
 use crate::history::{Floor, Recorder, Times};
 use crate::requests::{github, holder};
-use crate::support::{Dump, Home, Moment, Namespace, Operator, Pod, Proxy, dump, operator, poll};
+use crate::support::{
+    Dump, Home, Moment, Namespace, Operator, Pod, Proxy, data, dump, operator, poll,
+};
 
 const TIMES: Times =
     Times { stale_after: Duration::from_secs(12), heartbeat: Duration::from_millis(400) };
@@ -80,19 +82,6 @@ struct Told {
     writes: Vec<String>,
     /// Whether the operator was killed; it is not when the story has fewer writes this time.
     killed: bool,
-}
-
-/// The rows that say what GitHub has, without who wrote them when.
-fn data(mut dump: Dump) -> Dump {
-    dump.retain(|table, _| !table.starts_with("sync_") && table != "schema_info");
-    let written = ["stored_at=", "stored_by=", "removed_at="];
-    for rows in dump.values_mut() {
-        for row in rows.iter_mut() {
-            row.retain(|cell| !written.iter().any(|name| cell.starts_with(name)));
-        }
-        rows.sort();
-    }
-    dump
 }
 
 async fn tell(story: Story, plan: Option<Plan>) -> Told {

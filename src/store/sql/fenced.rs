@@ -35,7 +35,10 @@ impl Fenced {
         if active == tenure.number().0 && holder == tenure.holder().as_str() {
             Ok(Self { tx, number: tenure.number(), dry })
         } else {
-            Err(superseded(tenure, active))
+            let (number, active) = (tenure.number(), RunNumber(active));
+            let run = (number.0, active.0);
+            tracing::info!(run.number = run.0, run.active = run.1, "a late write was refused");
+            Err(Error::Superseded { number, active })
         }
     }
 
@@ -66,13 +69,6 @@ impl Fenced {
     pub(super) async fn commit_history(self) -> Result<(), Error> {
         self.tx.commit().await
     }
-}
-
-/// A run asks for something after a newer one was activated.
-pub(super) fn superseded(tenure: &Tenure, active: i64) -> Error {
-    let (number, active) = (tenure.number(), RunNumber(active));
-    tracing::info!(run.number = number.0, run.active = active.0, "a late write was refused");
-    Error::Superseded { number, active }
 }
 
 impl Deref for Fenced {

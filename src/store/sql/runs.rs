@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use sqlx::types::Json;
 
-use super::fenced::{Fenced, superseded};
+use super::fenced::Fenced;
 use super::{Tables, Transaction, owner, schema};
 use crate::api::RepositoryPhase;
 use crate::lease::{RunNumber, Tenure};
@@ -61,7 +61,7 @@ pub(super) async fn activate(
         .execute()
         .await?;
     if raised == 0 {
-        return Err(superseded(tenure, active));
+        return Err(Error::Superseded { number: tenure.number(), active: RunNumber(active) });
     }
     let interrupted = close_unfinished(&mut tx, tenure.number(), run.started_at).await?;
     insert(&mut tx, tenure, run).await?;

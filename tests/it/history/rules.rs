@@ -206,7 +206,7 @@ fn turns(history: &History, found: &mut Found) {
                     && let Some(chosen) = then.get(request)
                 {
                     let first = then.values().find(|other| other.order < chosen.order);
-                    found.unless(first.is_none(), Rule::Queue, || {
+                    found.unless(first.is_none(), Rule::Turns, || {
                         let first = first.map_or("", |first| &first.uid);
                         format!("{request} was granted run {} before {first}", lease.number)
                     });
