@@ -18,6 +18,9 @@ use singletrack::api::Phase;
 
 pub(crate) use record::Recorder;
 
+/// The holder that a test writes into the Lease by hand. That is no grant.
+pub(crate) const BY_HAND: &str = "somebody-else";
+
 /// The uid of a request.
 pub(crate) type Uid = String;
 

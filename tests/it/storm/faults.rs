@@ -11,6 +11,7 @@ use singletrack::api::{RunType, SyncRequest, SyncRequestSpec};
 use super::fleet::{Fleet, TIMES};
 use super::kind::Kind;
 use super::users::say;
+use crate::history::BY_HAND;
 use crate::stand_in::{Fault, Matcher};
 use crate::support::{Random, cluster};
 
@@ -66,7 +67,7 @@ impl Fleet {
                 gate.open();
             }
             Kind::LeaseFreed | Kind::LeaseTaken => {
-                let somebody = if kind == Kind::LeaseFreed { "" } else { "somebody-else" };
+                let somebody = if kind == Kind::LeaseFreed { "" } else { BY_HAND };
                 let spec = json!({"spec": {"holderIdentity": somebody}});
                 let (params, patch) = (PatchParams::default(), Patch::Merge(spec));
                 let _ = self.space.leases().patch("singletrack", &params, &patch).await;
