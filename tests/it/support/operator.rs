@@ -75,6 +75,16 @@ impl Starter {
         self
     }
 
+    /// Run by another tool, which ends with the test as well.
+    pub(crate) fn under(mut self, tool: &[String]) -> Self {
+        let mut command = Command::new(self.command.get_program());
+        command.args(["--pdeathsig", "KILL", "--"]).args(tool).arg(self.command.get_program());
+        command.args(self.command.get_args()).env_clear();
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.command = command;
+        self
+    }
+
     /// With its database on a server.
     pub(crate) fn on(self, url: &Url) -> Self {
         self.env("SINGLETRACK_DATABASE", url.as_str())
