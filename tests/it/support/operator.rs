@@ -144,6 +144,15 @@ impl Operator {
         self.signal(Signal::CONT);
     }
 
+    /// Ends the strace that it is run under; it goes on without.
+    pub(crate) fn untrace(&self) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it is there");
+        let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+        let tracer = tracer.and_then(|it| Pid::from_raw(it.trim().parse().ok()?));
+        kill_process(tracer.expect("it is traced"), Signal::TERM).expect("strace is there");
+    }
+
     /// SIGTERM, and how it has ended.
     pub(crate) async fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
