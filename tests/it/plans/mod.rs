@@ -14,11 +14,14 @@
 //! `PLANS=all` tells all of them (`make plans`), `PLAN='…'`, as a failure names it, one; else some
 //! are drawn by `SEED`.
 
+mod cell;
 mod crash;
 mod disk;
+mod hand;
 mod oracle;
 mod stage;
 mod story;
+mod view;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -26,9 +29,11 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt, stream};
 
+use self::cell::{Deed, Moment};
 use self::crash::Crash;
 use self::disk::Fault;
 use self::story::Story;
+use self::view::View;
 use crate::history::Times;
 use crate::support::Dump;
 
@@ -49,6 +54,8 @@ type Rows = Dump;
 enum Plan {
     Crash(Story, Crash),
     Disk(Story, Fault),
+    View(View),
+    Cell(Moment, Deed),
 }
 
 /// What has come of a story.
@@ -100,6 +107,8 @@ async fn learned() -> (Vec<Plan>, Undisturbed) {
     } else {
         println!("there is no strace that works: no plans for the disk");
     }
+    plans.extend(view::views().into_iter().map(Plan::View));
+    plans.extend(cell::cells().into_iter().map(|(moment, deed)| Plan::Cell(moment, deed)));
     (plans, undisturbed)
 }
 
@@ -134,12 +143,15 @@ fn chosen(mut plans: Vec<Plan>) -> Vec<Plan> {
 async fn tell(plan: Plan, undisturbed: &Undisturbed) -> Result<bool, String> {
     let told = async {
         match plan {
-            Plan::Crash(story, it) => (Some(story), crash::tell(story, Some(it)).await),
-            Plan::Disk(story, it) => (Some(story), disk::tell(story, Some(it)).await),
+            Plan::Crash(story, it) => (story, crash::tell(story, Some(it)).await),
+            Plan::Disk(story, it) => (story, disk::tell(story, Some(it)).await),
+            // Somebody has had a manual run in the end.
+            Plan::View(it) => (Story::Manual, view::tell(it).await),
+            Plan::Cell(moment, deed) => (Story::Manual, cell::tell(moment, deed).await),
         }
     };
     match AssertUnwindSafe(told).catch_unwind().await {
-        Ok((Some(story), told)) if told.rows != undisturbed[&story] => {
+        Ok((story, told)) if told.rows != undisturbed[&story] => {
             Err(format!("PLAN='{plan:?}': other rows: {:?}", told.rows))
         }
         Ok((_, told)) => Ok(told.met),

@@ -90,7 +90,8 @@ fn ends(ended: &Ended, wrong: &mut Vec<String>) {
     }
 }
 
-/// Each attempt is a run, and each run that was not interrupted an attempt.
+/// Each attempt is a run, and each run an attempt that was not cut short: interrupted, or cancelled
+/// before it was shown.
 fn runs(ended: &Ended, bounds: Bounds, wrong: &mut Vec<String>) {
     let all = &ended.history.runs;
     if all.len() > bounds.runs {
@@ -99,13 +100,14 @@ fn runs(ended: &Ended, bounds: Bounds, wrong: &mut Vec<String>) {
     for request in &ended.requests {
         let uid = request.uid().unwrap_or_default();
         let own = all.iter().filter(|run| run.request == uid);
-        let (whole, cut): (Vec<_>, Vec<_>) = own.partition(|run| run.state != "interrupted");
+        let is_cut = |state: &str| matches!(state, "interrupted" | "cancelled");
+        let (cut, whole): (Vec<_>, Vec<_>) = own.partition(|run| is_cut(&run.state));
         let attempts = request.status.as_ref().and_then(|status| status.attempts).unwrap_or(0);
         let attempts = usize::try_from(attempts).unwrap_or(usize::MAX);
         if attempts < whole.len() || attempts > whole.len() + cut.len() {
             let name = request.name_any();
             let (whole, cut) = (whole.len(), cut.len());
-            wrong.push(format!("{name}: {attempts} attempts, {whole} runs and {cut} interrupted"));
+            wrong.push(format!("{name}: {attempts} attempts, {whole} runs and {cut} cut short"));
         }
     }
 }
