@@ -118,6 +118,7 @@ pub(super) fn entry(request: &SyncRequest) -> Entry {
         },
         joins: (request.spec.concurrency_policy == ConcurrencyPolicy::Coalesce)
             .then(|| Arc::new(wants(request))),
+        version: request.resource_version().and_then(|it| it.parse().ok()).unwrap_or(0),
     }
 }
 
@@ -151,20 +152,35 @@ pub(super) fn part(request: &SyncRequest, ctx: &Context) -> Part {
     }
 }
 
-/// Puts the request where it belongs, and stops its run here if it was cancelled, suspended
-/// or deleted.
+/// Puts the request where it belongs, and stops its run here if it was cancelled, suspended or
+/// deleted. What is older than what was seen is left alone: the answer to a write of ours may come
+/// after the watch has shown what others did since.
 pub(super) fn show(request: &SyncRequest, ctx: &Context) {
     let (entry, part) = (entry(request), part(request, ctx));
-    if let Some(live) = ctx.live().filter(|live| live.uid == entry.uid) {
-        if request.metadata.deletion_timestamp.is_some() {
-            live.stop(Stop::Deleted);
-        } else if request.spec.cancel {
-            live.stop(Stop::Cancelled);
-        } else if request.spec.suspend {
-            live.stop(Stop::Suspended);
-        }
+    if ctx.change_queue(|queue| queue.put_newer(entry, part)) {
+        stop_unwanted(request, ctx);
     }
+}
+
+/// The same for a listing, which counts whatever was seen before: etcd may have been restored.
+fn show_listed(request: &SyncRequest, ctx: &Context) {
+    let (entry, part) = (entry(request), part(request, ctx));
     ctx.change_queue(|queue| queue.put(entry, part));
+    stop_unwanted(request, ctx);
+}
+
+fn stop_unwanted(request: &SyncRequest, ctx: &Context) {
+    let Some(live) = ctx.live().filter(|live| Some(&live.uid) == request.metadata.uid.as_ref())
+    else {
+        return;
+    };
+    if request.metadata.deletion_timestamp.is_some() {
+        live.stop(Stop::Deleted);
+    } else if request.spec.cancel {
+        live.stop(Stop::Cancelled);
+    } else if request.spec.suspend {
+        live.stop(Stop::Suspended);
+    }
 }
 
 /// Takes note of what the watch of the requests shows, before anything else sees it.
@@ -176,7 +192,8 @@ pub fn note(event: &Event<SyncRequest>, ctx: &Context) {
     };
     match event {
         Event::Init => ctx.change_queue(super::queue::Queue::begin_listing),
-        Event::InitApply(request) | Event::Apply(request) => show(request, ctx),
+        Event::InitApply(request) => show_listed(request, ctx),
+        Event::Apply(request) => show(request, ctx),
         Event::InitDone => {
             let missing = ctx.change_queue(super::queue::Queue::end_listing);
             for uid in &missing {

@@ -29,6 +29,8 @@ pub struct Entry {
     pub order: Order,
     /// What it wants, if another run may answer it.
     pub joins: Option<Arc<Wants>>,
+    /// The resourceVersion that shows it so.
+    pub version: u64,
 }
 
 /// What a request wants to be read, and how.
@@ -80,6 +82,7 @@ struct Place {
     part: Part,
     order: Order,
     joins: Option<Arc<Wants>>,
+    version: u64,
 }
 
 /// The index. Empty until the first listing is complete, because half a queue has another head.
@@ -100,8 +103,9 @@ impl Queue {
         if let Some(listing) = &mut self.listing {
             listing.insert(entry.uid.clone());
         }
-        let is_there = |place: &Place| place.part == part && place.order == entry.order;
-        if self.places.get(&entry.uid).is_some_and(is_there) {
+        let is_there = |place: &&mut Place| place.part == part && place.order == entry.order;
+        if let Some(place) = self.places.get_mut(&entry.uid).filter(is_there) {
+            place.version = entry.version;
             return;
         }
         self.take(&entry.uid);
@@ -109,8 +113,19 @@ impl Queue {
             return;
         }
         self.line(part, &entry.order).insert(entry.order.clone(), entry.uid.clone());
-        let place = Place { part, order: entry.order, joins: entry.joins };
-        self.places.insert(entry.uid, place);
+        let Entry { uid, order, joins, version } = entry;
+        self.places.insert(uid, Place { part, order, joins, version });
+    }
+
+    /// Puts the request where it belongs, unless a later version of it has been seen. Says whether
+    /// it did.
+    pub fn put_newer(&mut self, entry: Entry, part: Part) -> bool {
+        let is_old = |place: &Place| place.version > entry.version;
+        if self.places.get(&entry.uid).is_some_and(is_old) {
+            return false;
+        }
+        self.put(entry, part);
+        true
     }
 
     /// Forgets the request.
@@ -147,7 +162,7 @@ impl Queue {
         }
         let first = |line: &Line| {
             let (order, uid) = line.first_key_value()?;
-            Some(Entry { uid: uid.clone(), order: order.clone(), joins: None })
+            Some(Entry { uid: uid.clone(), order: order.clone(), joins: None, version: 0 })
         };
         first(&self.running).or_else(|| self.waiting.values().find_map(first))
     }
@@ -215,7 +230,7 @@ mod tests {
             namespace: "ns".into(),
             name: name.into(),
         };
-        Entry { uid: format!("uid-{name}"), order, joins: None }
+        Entry { uid: format!("uid-{name}"), order, joins: None, version: 0 }
     }
 
     fn wants(repositories: Option<&[&str]>) -> Wants {
@@ -307,6 +322,20 @@ mod tests {
         assert_eq!(queue.len(), 1);
         queue.put(entry("old", 0, 5, 5), Part::Out);
         assert_eq!(queue.head().unwrap().order.name, "urgent");
+    }
+
+    /// The answer to a write of ours may come after the watch has shown what others did since.
+    #[test]
+    fn an_older_version_does_not_take_a_place_away() {
+        let mut queue = listed();
+        let at = |version| Entry { version, ..entry("a", 0, 1, 1) };
+        queue.put(at(5), Part::Running);
+        assert!(queue.put_newer(at(7), Part::Waiting), "the watch is ahead");
+        assert!(!queue.put_newer(at(6), Part::Out));
+        assert_eq!(queue.head().unwrap().order.name, "a");
+        assert!(queue.put_newer(at(8), Part::Waiting) && !queue.put_newer(at(7), Part::Out));
+        assert!(queue.put_newer(at(8), Part::Out));
+        assert_eq!(queue.head(), None);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use serde_json::json;
 use singletrack::api::{Phase, RepositoryPhase};
+use singletrack::lease::RunNumber;
 use singletrack::process::clock::Clock;
-use singletrack::store::{RepositoryRecord, Sqlite};
+use singletrack::store::{RepositoryRecord, Sqlite, Store, chain};
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
@@ -140,5 +141,23 @@ async fn a_repository_whose_own_row_is_refused_keeps_none_of_the_others() {
     assert_eq!(came.conclusion.phase, Phase::PartiallySucceeded, "{}", came.conclusion.message);
     let failed = came.achieved.records.iter().filter(|it| it.phase == RepositoryPhase::Failed);
     assert_eq!(failed.count(), 1);
+    store.close().await;
+}
+
+/// As a full disk makes it do in the middle of a commit.
+#[tokio::test]
+async fn a_transaction_that_sqlite_rolls_back_by_itself_does_not_spoil_its_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::at(&folder.path().join("store.db"));
+    store.prepare("test").await.unwrap();
+    let other = SqliteConnectOptions::new().filename(folder.path().join("store.db"));
+    let mut other = SqliteConnection::connect_with(&other).await.unwrap();
+    let full = "CREATE TRIGGER full BEFORE UPDATE ON sync_tickets \
+                BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END";
+    sqlx::raw_sql(full).execute(&mut other).await.unwrap();
+    let refused = store.ticket(RunNumber(0)).await.unwrap_err();
+    assert!(chain(&refused).contains("disk is full"), "{}", chain(&refused));
+    sqlx::raw_sql("DROP TRIGGER full").execute(&mut other).await.unwrap();
+    assert_eq!(store.ticket(RunNumber(0)).await.unwrap(), RunNumber(1));
     store.close().await;
 }

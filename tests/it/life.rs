@@ -9,7 +9,7 @@ use singletrack::store::RunState;
 
 use crate::requests::{github, holder, open_issues};
 use crate::stand_in::{Fault, Matcher};
-use crate::support::{Action, Namespace, Proxy, Rule, awaited, history, operator, phase_of};
+use crate::support::{Action, Namespace, Proxy, Rule, awaited, history, operator, phase_of, poll};
 
 fn manual() -> SyncRequestSpec {
     SyncRequestSpec::of(RunType::Manual)
@@ -53,6 +53,44 @@ async fn a_run_that_is_suspended_stops_and_goes_on_later_with_no_attempt_counted
     let runs = history(folder.path()).await;
     let ends: Vec<_> = runs.iter().map(|run| (run.state, run.reason.as_deref())).collect();
     assert_eq!(ends[0], (RunState::Interrupted, Some("Suspended")));
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_late_does_not_hide_what_was_wanted_since() {
+    let space = Namespace::new("hidden").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 10).await;
+    let gate = github.hold(open_issues());
+    let proxy = Proxy::start(&space).await;
+    let (answer, held) = tokio::sync::watch::channel(false);
+    proxy.rule(Rule {
+        method: Some(Method::PATCH),
+        path: "/syncrequests/it/status",
+        body: "\"reason\":\"Suspended\"",
+        action: Action::HoldAnswer(held),
+        times: 1,
+    });
+    let kubeconfig = proxy.kubeconfig(folder.path());
+    let operator = operator(&space, &github, folder.path())
+        .env("KUBECONFIG", kubeconfig.to_str().unwrap())
+        .start();
+    space.manual("it").await;
+    awaited("a page is held", gate.arrived()).await;
+    space.in_phase("it", Phase::Running).await;
+    space.change("it", json!({"suspend": true})).await;
+    space.in_phase("it", Phase::Queued).await;
+    gate.open();
+    // It is wanted again before the operator hears that its word of the stop was written.
+    space.change("it", json!({"suspend": false})).await;
+    space.request_when("it", "is queued again", |request| reason(request) == "Queued").await;
+    poll("its watch has shown that too", async || {
+        let log = operator.log();
+        let mut parts = log.split("first in the queue").skip(2);
+        parts.next()?.contains("step=Rest").then_some(())
+    })
+    .await;
+    answer.send_replace(true);
+    assert_eq!(phase_of(&space.finished("it").await), Phase::Succeeded);
 }
 
 #[tokio::test]

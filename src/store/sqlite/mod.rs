@@ -9,7 +9,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Sqlite as Db, Transaction};
+use sqlx::{Connection, Sqlite as Db, Transaction};
 
 use super::sql::{Backed, Engine, Tables};
 use super::{Answer, Error, Inspection};
@@ -53,7 +53,7 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(30));
         let pool = |connections| {
-            SqlitePoolOptions::new()
+            usable(SqlitePoolOptions::new())
                 .max_connections(connections)
                 .acquire_timeout(Duration::from_secs(60))
                 .connect_lazy_with(options.clone())
@@ -68,7 +68,7 @@ impl Sqlite {
             .read_only(true)
             .busy_timeout(Duration::from_secs(30))
             .pragma("query_only", "ON");
-        let pool = || SqlitePoolOptions::new().connect_lazy_with(options.clone());
+        let pool = || usable(SqlitePoolOptions::new()).connect_lazy_with(options.clone());
         Self::with(Pools { writer: pool(), readers: pool() })
     }
 
@@ -94,6 +94,18 @@ impl Sqlite {
     pub async fn close(&self) {
         self.tables.close().await;
     }
+}
+
+/// Keeps a connection only when its transaction has ended. After some faults of the disk SQLite rolls
+/// back by itself; sqlx does not hear of it, and would begin no other one.
+fn usable(options: SqlitePoolOptions) -> SqlitePoolOptions {
+    options.after_release(|connection, _| {
+        Box::pin(async move {
+            // What is on its way to be rolled back is done before the answer to this.
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        })
+    })
 }
 
 impl Backed for Sqlite {

@@ -76,6 +76,16 @@ impl Starter {
         self
     }
 
+    /// Run by another tool, which ends with the test as well.
+    pub(crate) fn under(mut self, tool: &[String]) -> Self {
+        let mut command = Command::new(self.command.get_program());
+        command.args(["--pdeathsig", "KILL", "--"]).args(tool).arg(self.command.get_program());
+        command.args(self.command.get_args()).env_clear();
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.command = command;
+        self
+    }
+
     /// With its database on a server.
     pub(crate) fn on(self, url: &Url) -> Self {
         self.env("SINGLETRACK_DATABASE", url.as_str())
@@ -135,6 +145,15 @@ impl Operator {
 
     pub(crate) fn go_on(&self) {
         self.signal(Signal::CONT);
+    }
+
+    /// Ends the strace that it is run under; it goes on without.
+    pub(crate) fn untrace(&self) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it is there");
+        let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+        let tracer = tracer.and_then(|it| Pid::from_raw(it.trim().parse().ok()?));
+        kill_process(tracer.expect("it is traced"), Signal::TERM).expect("strace is there");
     }
 
     /// SIGTERM, and how it has ended.

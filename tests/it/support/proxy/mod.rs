@@ -228,6 +228,11 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
             let _ = client.send(forwarded).await;
             std::future::pending().await
         }
+        Some(Action::HoldAnswer(mut held)) => {
+            let upstream = client.send(forwarded).await;
+            let _ = held.wait_for(|open| *open).await;
+            respond(upstream, None)
+        }
         Some(Action::Hold(mut held)) => {
             let upstream = tokio::spawn(async move {
                 let _ = held.wait_for(|open| *open).await;

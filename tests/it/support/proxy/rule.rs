@@ -24,6 +24,8 @@ pub(crate) struct Rule {
 pub(crate) enum Action {
     /// Forwards the call only when the gate is opened.
     Hold(watch::Receiver<bool>),
+    /// Forwards the call, and answers only when the gate is opened.
+    HoldAnswer(watch::Receiver<bool>),
     /// Forwards the call, and never answers.
     DropAnswer,
     /// Never forwards it, and never answers.

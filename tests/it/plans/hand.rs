@@ -1,0 +1,59 @@
+//! What people and other programs do by hand in the plans.
+
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::{DeleteParams, PostParams};
+use singletrack::lease::{Claim, Holder, RunNumber, Times, grant, release, renew};
+use singletrack::process::clock::Clock;
+
+use super::stage::Stage;
+
+/// A Lease that somebody holds, in a pod of this uid, who has just renewed it.
+pub(super) async fn hold_lease(stage: &Stage, pod: &str, pod_uid: &str) {
+    let holder = Holder::parse(Some(&format!("{pod}_boot_attempt"))).expect("a holder");
+    let times = Times::new(Duration::from_secs(3600), Duration::from_secs(1)).expect("they fit");
+    let claim = Claim {
+        holder: &holder,
+        pod_uid,
+        namespace: &stage.space.name,
+        name: "before",
+        uid: "uid-of-before",
+        run_type: "manual",
+        number: RunNumber(1),
+    };
+    let now = Clock::default().now();
+    let leases = stage.space.leases();
+    // The operator creates it.
+    let made = stage.space.lease_when("it is there", |_| true).await;
+    let held = renew(&grant(&made, &claim, &times, now), now);
+    leases.replace("singletrack", &PostParams::default(), &held).await.expect("it is as it was");
+}
+
+/// Frees the Lease, whoever holds it.
+pub(super) async fn free_lease(stage: &Stage) {
+    loop {
+        let lease = stage.space.leases().get_opt("singletrack").await.expect("an answer");
+        let Some(lease) = lease else { return };
+        let free: Lease = release(&lease, Clock::default().now());
+        let done = stage.space.leases().replace("singletrack", &PostParams::default(), &free).await;
+        match done {
+            Ok(_) => return,
+            // The holder has renewed it.
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Deletes the Lease, if it is there.
+pub(super) async fn delete_lease(stage: &Stage) {
+    let leases = stage.space.leases();
+    if leases.get_opt("singletrack").await.expect("an answer").is_some() {
+        leases.delete("singletrack", &DeleteParams::default()).await.expect("it was there");
+    }
+}
+
+pub(super) async fn delete(stage: &Stage, name: &str) {
+    stage.space.requests().delete(name, &DeleteParams::default()).await.expect("it is there");
+}
