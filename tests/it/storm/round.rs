@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use k8s_openapi::api::events::v1::Event;
-use kube::Api;
-use kube::Client;
 use kube::api::ListParams;
-use singletrack::api::{Phase, RunType, SyncRequestSpec};
+use kube::{Api, Client, ResourceExt};
+use singletrack::api::{Phase, RunType, SyncRequest, SyncRequestSpec};
 use singletrack::store::{Database, Sqlite};
 use tokio::time::Instant;
 
@@ -52,6 +51,7 @@ impl Round {
         fleet.calm();
         tally.requests = users.end().await;
         fleet.all_end().await;
+        fleet.is_idle().await;
         let history = recorder.end(&fleet.home, TIMES).await;
         let words = fleet.words();
         count(&history, &words, tally);
@@ -159,6 +159,24 @@ impl Fleet {
             assert_eq!(request.phase(), Phase::Succeeded, "{:?}", request.status);
         }
         self.space.lease_when("the lock is free", |lease| holder(lease).is_empty()).await;
+    }
+
+    /// Without work, nothing is written: neither the Lease nor any request.
+    async fn is_idle(&self) {
+        let versions = async || {
+            let lease = self.lease().await.and_then(|lease| lease.resource_version());
+            let requests = self.space.requests().list(&ListParams::default()).await;
+            let requests = requests.expect("the API server of the test answers");
+            (lease, requests.items.iter().map(ResourceExt::resource_version).collect::<Vec<_>>())
+        };
+        // Those whose time is over are deleted first.
+        let mut seen = self.board.seen();
+        let stays = |it: &SyncRequest| it.spec.ttl_seconds_after_finished.is_none();
+        let gone = seen.wait_for(|shown| shown.values().all(stays));
+        drop(awaited("what is to be deleted is", gone).await);
+        let before = versions().await;
+        tokio::time::sleep(TIMES.heartbeat * 4).await;
+        assert_eq!(versions().await, before, "something was written without work");
     }
 
     /// Every operator is well, and ends when it is told to.
