@@ -79,7 +79,8 @@ fn data(mut dump: Dump) -> Rows {
     dump
 }
 
-fn setting(name: &str) -> Option<String> {
+/// What the environment says, if anything.
+pub(crate) fn setting(name: &str) -> Option<String> {
     std::env::var_os(name).and_then(|it| it.into_string().ok())
 }
 
@@ -128,13 +129,18 @@ fn chosen(mut plans: Vec<Plan>) -> Vec<Plan> {
             return plans;
         }
     }
+    drawn(plans, DRAWN)
+}
+
+/// So many of them, drawn by `SEED`.
+pub(crate) fn drawn<T>(mut from: Vec<T>, count: usize) -> Vec<T> {
     let mut seed: u64 = setting("SEED").and_then(|it| it.parse().ok()).unwrap_or(1);
     println!("SEED={seed}");
     let mut drawn = Vec::new();
-    while drawn.len() < DRAWN && !plans.is_empty() {
+    while drawn.len() < count && !from.is_empty() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let at = usize::try_from(seed >> 33).expect("it fits") % plans.len();
-        drawn.push(plans.swap_remove(at));
+        let at = usize::try_from(seed >> 33).expect("it fits") % from.len();
+        drawn.push(from.swap_remove(at));
     }
     drawn
 }
