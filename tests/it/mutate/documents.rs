@@ -4,13 +4,6 @@
 use serde_json::{Map, Value, json};
 use singletrack::api::{RepoPattern, crd};
 
-/// A document, and which field of it was changed.
-#[derive(Clone, Debug)]
-pub(super) struct Document {
-    pub(super) field: String,
-    pub(super) spec: Value,
-}
-
 /// The schema of the spec.
 pub(super) fn schema() -> Value {
     let crd = serde_json::to_value(crd()).expect("it is JSON");
@@ -18,8 +11,8 @@ pub(super) fn schema() -> Value {
 }
 
 /// Each field with each of its values, for each type of a run, each document once.
-pub(super) fn documents(schema: &Value) -> Vec<Document> {
-    let mut documents: Vec<Document> = Vec::new();
+pub(super) fn documents(schema: &Value) -> Vec<Value> {
+    let mut documents: Vec<Value> = Vec::new();
     let properties = schema["properties"].as_object().expect("it has fields");
     let types = properties["type"]["enum"].as_array().expect("type is one of some");
     for type_ in types {
@@ -31,14 +24,13 @@ pub(super) fn documents(schema: &Value) -> Vec<Document> {
                     Some(value) => spec[field] = value,
                     None => drop(spec.as_object_mut().expect("an object").remove(field)),
                 }
-                documents.push(Document { field: field.clone(), spec });
+                documents.push(spec);
             }
         }
-        let unknown = json!({"type": type_, "unknown": 1});
-        documents.push(Document { field: "unknown".to_owned(), spec: unknown });
+        documents.push(json!({"type": type_, "unknown": 1}));
     }
     let mut known = std::collections::BTreeSet::new();
-    documents.retain(|document| known.insert(document.spec.to_string()));
+    documents.retain(|spec| known.insert(spec.to_string()));
     documents
 }
 

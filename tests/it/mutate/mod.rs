@@ -18,7 +18,7 @@ use kube::core::Status;
 use serde_json::{Value, json};
 use singletrack::api::{Phase, SyncRequest, SyncRequestSpec};
 
-use self::documents::{Document, documents, refused, schema, values};
+use self::documents::{documents, refused, schema, values};
 use crate::plans::{drawn, setting};
 use crate::requests::github;
 use crate::support::{Namespace, operator, poll};
@@ -64,24 +64,18 @@ fn short(body: &Value) -> String {
 }
 
 /// What is wrong with the verdict about this document, if anything is.
-async fn judged(
-    space: &Namespace,
-    at: usize,
-    document: &Document,
-    schema: &Value,
-) -> Option<String> {
-    let expected = refused(schema, &document.spec);
+async fn judged(space: &Namespace, at: usize, spec: &Value, schema: &Value) -> Option<String> {
+    let expected = refused(schema, spec);
     // What must be refused is sent in earnest.
     let query = if expected.is_empty() { "&dryRun=All" } else { "" };
-    let said = send(space, "POST", ("", query), &named(&format!("m-{at}"), &document.spec)).await;
-    let about = short(&document.spec);
+    let said = send(space, "POST", ("", query), &named(&format!("m-{at}"), spec)).await;
+    let about = short(spec);
     match said {
         Ok(_) if !expected.is_empty() => Some(format!("{about} was admitted: {expected:?}")),
         Ok(_) => {
-            let ours = serde_json::from_value::<SyncRequestSpec>(document.spec.clone());
+            let ours = serde_json::from_value::<SyncRequestSpec>(spec.clone());
             // The API server leaves out what is null and has a default.
-            let has_null =
-                document.spec.as_object().is_some_and(|it| it.values().any(Value::is_null));
+            let has_null = spec.as_object().is_some_and(|it| it.values().any(Value::is_null));
             ours.err()
                 .filter(|_| !has_null)
                 .map(|error| format!("{about}: we cannot read it: {error}"))
@@ -104,13 +98,13 @@ async fn each_document_is_judged_as_the_schema_means_it() {
     let count = documents.len();
     assert!(count >= 300, "only {count} documents");
     let wrong: Vec<String> = stream::iter(documents.iter().enumerate())
-        .map(async |(at, document)| judged(&space, at, document, &schema).await)
+        .map(async |(at, spec)| judged(&space, at, spec, &schema).await)
         .buffer_unordered(AT_ONCE)
         .filter_map(async |wrong| wrong)
         .collect()
         .await;
     assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
-    let admitted = documents.iter().filter(|it| refused(&schema, &it.spec).is_empty()).count();
+    let admitted = documents.iter().filter(|spec| refused(&schema, spec).is_empty()).count();
     println!("{count} documents, {admitted} admitted");
     assert!(admitted > 100 && count - admitted > 100, "{admitted} of {count} admitted");
     let stored = space.requests().list(&ListParams::default()).await.expect("a list").items;
@@ -170,14 +164,14 @@ async fn each_document_that_is_admitted_ends() {
     let schema = schema();
     let _operator = operator(&space, &github, folder.path()).start();
     let mut documents = documents(&schema);
-    documents.retain(|document| refused(&schema, &document.spec).is_empty());
+    documents.retain(|spec| refused(&schema, spec).is_empty());
     if setting("PLANS").is_none() {
         documents = drawn(documents, DRAWN);
     }
     println!("{} documents are created", documents.len());
     let mut wrong = Vec::new();
     for (batch, documents) in documents.chunks(32).enumerate() {
-        for (at, Document { spec, .. }) in documents.iter().enumerate() {
+        for (at, spec) in documents.iter().enumerate() {
             let name = format!("m-{batch}-{at}");
             send(&space, "POST", ("", ""), &named(&name, spec)).await.expect("it is admitted");
             if spec["suspend"] == true {
