@@ -1,6 +1,6 @@
 # The commands of this project. Each says what it does and ends clean.
 
-.PHONY: demo test model e2e image plans fuzz deny check
+.PHONY: demo test model e2e image plans chaos fuzz deny check
 
 demo: ## The main job on a real API server, with everything it needs (the first time about ten minutes)
 	@sh examples/demo/run
@@ -23,6 +23,12 @@ image: ## The image, in target/image/singletrack.tar, without a network
 plans: ## A fault at each place of each story, and what is wrong in a document: half an hour at most; PLAN='…' tells one of them
 	@sh tests/cluster/build >/dev/null
 	PLANS=all cargo test --test it -- plans:: $(if $(PLAN),,mutate::) --nocapture
+
+MINUTES ?= 60
+chaos: ## Three operators on either database, a fault every few seconds; SEED=… MINUTES=…; the last line sums up
+	@sh tests/cluster/build >/dev/null
+	@sh tests/postgres/build >/dev/null
+	CHAOS=1 MINUTES=$(MINUTES) cargo test --test it -- storm::whatever --nocapture
 
 SECONDS ?= 60
 fuzz: ## Hostile input for every decoder; SECONDS=… for each target

@@ -70,7 +70,7 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
     let (stop, done) = (CancellationToken::new(), CancellationToken::new());
     cancel_on_signal(stop.clone())
         .map_err(|error| Failure::of("signals cannot be watched", &error, "try again"))?;
-    let (client, lock_client, namespace) = clients(args.pod_namespace).await?;
+    let Clients { client, watcher, lock_client, namespace } = clients(args.pod_namespace).await?;
     let _place = place_in(&args.pod_uid, (&namespace, &config.lease))?;
     let name = args.pod_name.unwrap_or_else(host_name);
     let parts = [&["schema", "permissions", "store", "lease"][..], &Watches::PARTS].concat();
@@ -104,7 +104,7 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
     let report = Report::new(client.clone(), &name, metrics);
     let sql = Arc::clone(&store);
     let ctx = Arc::new(Context::new(
-        client.clone(),
+        (client.clone(), watcher),
         store,
         settings,
         lease,
@@ -249,7 +249,7 @@ fn again(request: Arc<SyncRequest>, error: &reconcile::Error, _: Arc<Context>) -
 }
 
 async fn watch_lease(ctx: Arc<Context>, watches: Arc<Watches>, seen: watch::Sender<Option<Seen>>) {
-    let leases: Api<Lease> = Api::namespaced(ctx.client.clone(), &ctx.lease.0);
+    let leases: Api<Lease> = Api::namespaced(ctx.watcher.clone(), &ctx.lease.0);
     let ours = watcher::Config::default().fields(&format!("metadata.name={}", ctx.lease.1));
     let mut changes = watcher(leases, ours).default_backoff().boxed();
     let mut listed = None;
@@ -268,21 +268,42 @@ async fn watch_lease(ctx: Arc<Context>, watches: Arc<Watches>, seen: watch::Send
     }
 }
 
-/// The client for everything, the client for the Lease, and the operator's namespace.
-///
-/// The one for the Lease does not retry: a write that was done and whose answer was lost would come
-/// back as a conflict.
-async fn clients(namespace: Option<String>) -> Result<(Client, Client, String), Failure> {
+/// How long a call may wait for an answer. A connection that is dead without a word would keep a pass
+/// waiting for as long as a watch may be silent.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+struct Clients {
+    /// For all calls but those of the others.
+    client: Client,
+    /// For watches, which may be silent for minutes.
+    watcher: Client,
+    /// For the Lease. It does not retry: a write that was done and whose answer was lost would come
+    /// back as a conflict.
+    lock_client: Client,
+    /// The operator's own.
+    namespace: String,
+}
+
+async fn clients(namespace: Option<String>) -> Result<Clients, Failure> {
     let config = Config::infer()
         .await
         .map_err(|error| Failure::of("cannot find a cluster", &error, NO_CLUSTER))?;
     let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
-    let failed = |error| Failure::of("cannot make a client of the cluster", &error, BAD_CLUSTER);
-    let mut plain = config.clone();
+    let client = |config: Config| {
+        Client::try_from(config).map_err(|error| {
+            Failure::of("cannot make a client of the cluster", &error, BAD_CLUSTER)
+        })
+    };
+    let mut calls = config.clone();
+    calls.read_timeout = Some(ANSWER_WITHIN);
+    let mut plain = calls.clone();
     plain.default_retry = false;
-    let client = Client::try_from(config).map_err(|error: kube::Error| failed(error))?;
-    let lock_client = Client::try_from(plain).map_err(failed)?;
-    Ok((client, lock_client, namespace))
+    Ok(Clients {
+        client: client(calls)?,
+        watcher: client(config)?,
+        lock_client: client(plain)?,
+        namespace,
+    })
 }
 
 /// The place of this pod's only operator; outside a pod there is none to take.

@@ -26,8 +26,8 @@ pub(super) fn changes(
 ) -> Changes {
     let watch = |number: usize, place: Option<String>| -> Changes {
         let requests: Api<SyncRequest> = match place {
-            None => Api::all(ctx.client.clone()),
-            Some(name) => Api::namespaced(ctx.client.clone(), &name),
+            None => Api::all(ctx.watcher.clone()),
+            Some(name) => Api::namespaced(ctx.watcher.clone(), &name),
         };
         let (watches, health) = (Arc::clone(watches), ctx.health.clone());
         watcher(requests, watcher::Config::default())

@@ -35,6 +35,8 @@ pub struct Settings {
 /// Shared by all passes and the track of one process.
 pub struct Context {
     pub client: Client,
+    /// For watches, which may be silent for longer than a call.
+    pub watcher: Client,
     pub store: Arc<dyn Store>,
     pub settings: Settings,
     /// The Lease as namespace and name.
@@ -91,7 +93,7 @@ impl Live {
 
 impl Context {
     pub fn new(
-        client: Client,
+        (client, watcher): (Client, Client),
         store: Arc<dyn Store>,
         settings: Settings,
         lease: (String, String),
@@ -99,6 +101,7 @@ impl Context {
     ) -> Self {
         Self {
             client,
+            watcher,
             store,
             settings,
             lease,

@@ -37,6 +37,10 @@ pub(super) async fn write(
         }
         other => other?,
     };
+    let written = match written {
+        Written::Outdated => found(seen, &status, ctx).await?,
+        done @ Written::Done(_) => done,
+    };
     if let Written::Done(request) = &written {
         // At once, and not when the watch tells: the next decision must know it.
         show(request, ctx);
@@ -45,6 +49,31 @@ pub(super) async fn write(
         ctx.report.tell(&request.object_ref(&()), &news).await;
     }
     Ok(written)
+}
+
+/// Looks whether the status of a run stands there already: the answer to an earlier try was lost, ours or
+/// one of the client's own. What is not ours is outdated.
+async fn found(
+    seen: &SyncRequest,
+    wanted: &SyncRequestStatus,
+    ctx: &Context,
+) -> Result<Written, Error> {
+    if wanted.run_number.is_none() {
+        return Ok(Written::Outdated);
+    }
+    let name = seen.name_any();
+    let requests = ctx.requests(&seen.namespace().unwrap_or_default());
+    let now = requests
+        .get_opt(&name)
+        .await
+        .map_err(|source| Error::WriteStatus { request: name, source: Box::new(source) })?;
+    // Not by its times: an earlier try had earlier ones. Nobody else writes for this run.
+    let key = |it: &SyncRequestStatus| (it.phase, it.run_number, it.reason.clone());
+    let same = now.filter(|now| {
+        now.metadata.uid == seen.metadata.uid
+            && now.status.as_ref().is_some_and(|status| key(status) == key(wanted))
+    });
+    Ok(same.map_or(Written::Outdated, |now| Written::Done(Box::new(now))))
 }
 
 /// Replaces the part of the status at `path`, under the same conditions.

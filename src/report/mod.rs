@@ -1,6 +1,7 @@
 //! What happens, told to the outside: Events, counters and log lines from one table.
 //!
-//! An Event is best effort and never an error.
+//! An Event is best effort and never an error. One that finds no API server is published when there is
+//! one again; it is lost when the process ends before.
 
 mod log;
 mod metrics;
@@ -13,6 +14,7 @@ use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub use log::{LogFormat, start};
@@ -21,6 +23,13 @@ pub use metrics::Metrics;
 use crate::api::{ApiUse, Phase, Reason, RunType};
 use crate::lease::RunNumber;
 use crate::store::RunState;
+
+/// How long one call may take to publish an Event.
+const PUBLISH_WITHIN: Duration = Duration::from_secs(5);
+/// The first pause before it is tried again; the next ones are twice as long, up to four minutes.
+const PUBLISH_AGAIN: Duration = Duration::from_secs(1);
+/// How many Events wait at most; those that come then are lost.
+const WAITING: usize = 256;
 
 /// Something that others want to know.
 #[derive(Debug)]
@@ -104,6 +113,8 @@ pub struct Report {
     metrics: Metrics,
     /// Whether it was told that Events are refused. Once is enough.
     refused: Arc<AtomicBool>,
+    /// The places of the Events that wait for the API server.
+    waiting: Arc<Semaphore>,
 }
 
 impl Report {
@@ -111,7 +122,12 @@ impl Report {
     pub fn new(client: Client, instance: &str, metrics: Metrics) -> Self {
         let reporter =
             Reporter { controller: "singletrack".into(), instance: Some(instance.to_owned()) };
-        Self { recorder: Some(Recorder::new(client, reporter)), metrics, refused: Arc::default() }
+        Self {
+            recorder: Some(Recorder::new(client, reporter)),
+            metrics,
+            refused: Arc::default(),
+            waiting: Arc::new(Semaphore::new(WAITING)),
+        }
     }
 
     /// Says what has happened to the request.
@@ -135,8 +151,15 @@ impl Report {
             action: "Sync".to_owned(),
             secondary: None,
         };
-        match timeout(Duration::from_secs(5), recorder.publish(&event, request)).await {
-            Ok(Ok(())) => {}
+        if !self.publish(recorder, &event, request).await {
+            self.publish_later(recorder.clone(), event, request.clone());
+        }
+    }
+
+    /// Publishes it once. Whether that is the end of it.
+    async fn publish(&self, recorder: &Recorder, event: &Event, about: &ObjectReference) -> bool {
+        match timeout(PUBLISH_WITHIN, recorder.publish(event, about)).await {
+            Ok(Ok(())) => true,
             Ok(Err(kube::Error::Api(status))) if status.is_forbidden() => {
                 if !self.refused.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
@@ -145,10 +168,36 @@ impl Report {
                          events.events.k8s.io"
                     );
                 }
+                true
             }
-            Ok(Err(error)) => tracing::debug!(%error, "the event was not published"),
-            Err(_) => tracing::debug!("the event was not published in time"),
+            Ok(Err(error)) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, "the event was not published");
+                // What the API server does not take now, it will not take later.
+                matches!(error.downcast_ref(), Some(kube::Error::Api(it)) if it.code < 500 && it.code != 429)
+            }
+            Err(_) => {
+                tracing::debug!("the event was not published in time");
+                false
+            }
         }
+    }
+
+    /// Publishes it when the API server can be reached again, while the process lives.
+    fn publish_later(&self, recorder: Recorder, event: Event, about: ObjectReference) {
+        let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else { return };
+        let report = self.clone();
+        tokio::spawn(async move {
+            let mut pause = PUBLISH_AGAIN;
+            while pause < PUBLISH_AGAIN * 512 {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+                if report.publish(&recorder, &event, &about).await {
+                    break;
+                }
+            }
+            drop(place);
+        });
     }
 
     /// How many requests wait, and whether one runs.

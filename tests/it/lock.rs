@@ -332,3 +332,55 @@ async fn an_operator_that_may_not_use_the_lease_says_so_and_recovers() {
     space.manual("after").await;
     assert_eq!(phase_of(&space.finished("after").await), Phase::Succeeded);
 }
+
+/// The calls after which nothing is heard, though the connection stays: a run neither waits for ever nor
+/// takes its own write for somebody else's.
+#[tokio::test]
+async fn a_status_whose_answer_is_lost_is_found() {
+    for phase in ["\"phase\":\"Queued\"", "\"phase\":\"Running\"", "\"phase\":\"Succeeded\""] {
+        let space = Namespace::new("unheard").await;
+        let folder = tempfile::tempdir().unwrap();
+        let github = github(1, 10).await;
+        let proxy = Proxy::start(&space).await;
+        let kubeconfig = proxy.kubeconfig(folder.path());
+        proxy.rule(Rule {
+            method: Some(Method::PATCH),
+            path: "/syncrequests/found/status",
+            body: phase,
+            action: Action::DropAnswer,
+            times: 1,
+        });
+        let operator = operator(&space, &github, folder.path())
+            .env("KUBECONFIG", kubeconfig.to_str().unwrap())
+            .start();
+        space.manual("found").await;
+        assert_eq!(phase_of(&space.finished("found").await), Phase::Succeeded, "{phase}");
+        let runs = operator.history().await;
+        assert_eq!(runs.len(), 1, "{phase}");
+        assert_eq!(runs[0].state, RunState::Succeeded, "{phase}");
+        space.event("found", "Completed").await;
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_finds_no_api_server_is_published_later() {
+    let space = Namespace::new("told").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 10).await;
+    let proxy = Proxy::start(&space).await;
+    let kubeconfig = proxy.kubeconfig(folder.path());
+    let no = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 500,
+        "reason": "InternalError", "message": "etcd is away"});
+    proxy.rule(Rule {
+        method: Some(Method::POST),
+        path: "/events",
+        body: "Completed",
+        action: Action::Answer(StatusCode::INTERNAL_SERVER_ERROR, no.to_string()),
+        times: 2,
+    });
+    let _operator = operator(&space, &github, folder.path())
+        .env("KUBECONFIG", kubeconfig.to_str().unwrap())
+        .start();
+    space.manual("done").await;
+    space.event("done", "Completed").await;
+}

@@ -49,6 +49,7 @@ mod secrets;
 mod security;
 mod store_contract;
 mod store_lost;
+mod storm;
 mod switch;
 mod sync;
 mod terminal;

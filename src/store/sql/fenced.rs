@@ -35,7 +35,10 @@ impl Fenced {
         if active == tenure.number().0 && holder == tenure.holder().as_str() {
             Ok(Self { tx, number: tenure.number(), dry })
         } else {
-            Err(Error::Superseded { number: tenure.number(), active: RunNumber(active) })
+            let (number, active) = (tenure.number(), RunNumber(active));
+            let run = (number.0, active.0);
+            tracing::info!(run.number = run.0, run.active = run.1, "a late write was refused");
+            Err(Error::Superseded { number, active })
         }
     }
 

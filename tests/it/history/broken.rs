@@ -180,7 +180,7 @@ fn a_request_that_was_done_twice() {
 
 #[test]
 fn a_request_that_is_passed_over() {
-    broken(Rule::Queue, |history| {
+    broken(Rule::Turns, |history| {
         let b = version(history, "b", Phase::Queued, None);
         b.order.0 = 100;
     });

@@ -1,6 +1,7 @@
 //! Writes the history down while a test goes on.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::coordination::v1::Lease as ClusterLease;
@@ -14,6 +15,9 @@ use tokio::task::JoinHandle;
 
 use super::{Accepted, History, Kept, Lease, Request, Run, Times};
 use crate::support::{Home, Namespace, poll, rows};
+
+/// The pause after a watch that could not be begun.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Writes down what happens in a namespace and in the store of its operators.
 pub(crate) struct Recorder {
@@ -82,7 +86,10 @@ async fn follow<K>(
     }
     loop {
         // The API server ends a watch now and then.
-        let Ok(watch) = objects.watch(&WatchParams::default(), &last).await else { continue };
+        let Ok(watch) = objects.watch(&WatchParams::default(), &last).await else {
+            tokio::time::sleep(AGAIN_AFTER).await;
+            continue;
+        };
         let mut watch = watch.boxed();
         while let Ok(Some(event)) = watch.try_next().await {
             last = match &event {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use singletrack::api::Phase;
 
-use super::{Accepted, Floor, History, Kept, Lease, Request, Rule, Uid, Violation};
+use super::{Accepted, BY_HAND, Floor, History, Kept, Lease, Request, Rule, Uid, Violation};
 
 /// What breaks a rule.
 pub(super) fn all(history: &History, floor: Floor) -> Vec<Violation> {
@@ -51,8 +51,14 @@ fn fenced(history: &History, found: &mut Found) {
     }
 }
 
-/// The grants, in etcd's order: each version of the Lease that somebody else holds than before, with
-/// the version before.
+/// Whether an operator holds it that did not hold it before.
+fn is_grant(lease: &Lease, before: Option<&String>) -> bool {
+    let holder = lease.holder.as_ref();
+    holder.is_some_and(|it| it != BY_HAND) && holder != before
+}
+
+/// The grants, in etcd's order: each version of the Lease that another operator holds than before,
+/// with the version before.
 fn grants(history: &History) -> Vec<(Option<&Lease>, &Lease)> {
     let mut before: Option<&Lease> = None;
     let mut grants = Vec::new();
@@ -61,7 +67,7 @@ fn grants(history: &History) -> Vec<(Option<&Lease>, &Lease)> {
             Kept::LeaseGone => before = None,
             Kept::Lease(lease) => {
                 let old = before.and_then(|lease| lease.holder.as_ref());
-                if lease.holder.is_some() && lease.holder.as_ref() != old {
+                if is_grant(lease, old) {
                     grants.push((before, lease));
                 }
                 before = Some(lease);
@@ -201,12 +207,12 @@ fn turns(history: &History, found: &mut Found) {
             }
             Kept::LeaseGone => holder = None,
             Kept::Lease(lease) => {
-                let is_grant = lease.holder.is_some() && lease.holder.as_ref() != holder;
+                let is_grant = is_grant(lease, holder);
                 if let Some(request) = lease.request.as_ref().filter(|_| is_grant)
                     && let Some(chosen) = then.get(request)
                 {
                     let first = then.values().find(|other| other.order < chosen.order);
-                    found.unless(first.is_none(), Rule::Queue, || {
+                    found.unless(first.is_none(), Rule::Turns, || {
                         let first = first.map_or("", |first| &first.uid);
                         format!("{request} was granted run {} before {first}", lease.number)
                     });

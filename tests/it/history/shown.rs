@@ -28,8 +28,9 @@ pub(super) fn table(history: &History, violations: &[Violation]) -> String {
 fn concerned(lines: Vec<String>, violations: &[Violation]) -> Vec<String> {
     let words: Vec<&str> = violations
         .iter()
-        .flat_map(|it| it.what.split([' ', ':']))
-        .filter(|it| it.len() > 6)
+        .flat_map(|it| it.what.split(|it: char| !it.is_alphanumeric() && !"-_".contains(it)))
+        // Uids and holders, no words of ours.
+        .filter(|it| it.len() > 14)
         .collect();
     let named = lines.iter().filter(|line| words.iter().any(|word| line.contains(word)));
     let named: Vec<_> = named.take(LINES).cloned().collect();

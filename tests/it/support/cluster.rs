@@ -1,10 +1,10 @@
 //! One real control plane for the whole test binary, and a namespace of it for each test.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace as Space;
@@ -23,7 +23,38 @@ use super::{awaited, poll};
 pub(crate) struct Cluster {
     pub(crate) kubeconfig: PathBuf,
     config: Config,
-    _starter: Child,
+    starter: Mutex<(Child, BufReader<ChildStdout>)>,
+}
+
+impl Cluster {
+    /// Another API server on the same etcd, which a test may pause and start again: a client of it.
+    pub(crate) async fn second(&'static self) -> Client {
+        let said = tokio::task::spawn_blocking(|| self.tell("second")).await.expect("it answers");
+        let path = said.strip_prefix("ready ").expect("the second API server is ready");
+        Client::try_from(configuration(Path::new(path)).await).expect("a client")
+    }
+
+    /// `pause WHO`, `continue WHO` or `restart`: see the starter.
+    pub(crate) async fn command(&'static self, command: &'static str) {
+        let said = tokio::task::spawn_blocking(|| self.tell(command)).await.expect("it answers");
+        assert_eq!(said, "done", "{command}");
+    }
+
+    fn tell(&self, what: &str) -> String {
+        let mut starter = self.starter.lock().unwrap_or_else(PoisonError::into_inner);
+        let (child, output) = &mut *starter;
+        writeln!(child.stdin.as_mut().expect("it is piped"), "{what}").expect("it listens");
+        let mut line = String::new();
+        output.read_line(&mut line).expect("the starter speaks");
+        line.trim().to_owned()
+    }
+}
+
+/// What is needed to reach the API server that this kubeconfig names.
+async fn configuration(kubeconfig: &Path) -> Config {
+    let read = Kubeconfig::read_from(kubeconfig).expect("the kubeconfig is one");
+    let options = KubeConfigOptions::default();
+    Config::from_custom_kubeconfig(read, &options).await.expect("the kubeconfig fits")
 }
 
 /// The control plane, started by whoever asks first.
@@ -44,17 +75,14 @@ fn start() -> Cluster {
         .spawn()
         .expect("sh is there");
     let mut line = String::new();
-    let output = starter.stdout.take().expect("it is piped");
-    BufReader::new(output).read_line(&mut line).expect("the starter speaks");
+    let mut output = BufReader::new(starter.stdout.take().expect("it is piped"));
+    output.read_line(&mut line).expect("the starter speaks");
     let kubeconfig = line.trim().strip_prefix("ready ");
     let kubeconfig = PathBuf::from(kubeconfig.expect("the control plane is ready"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let config = runtime.expect("a runtime").block_on(async {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let read = Kubeconfig::read_from(&kubeconfig).expect("the kubeconfig is one");
-        let options = KubeConfigOptions::default();
-        let config = Config::from_custom_kubeconfig(read, &options).await;
-        let config = config.expect("the kubeconfig fits");
+        let config = configuration(&kubeconfig).await;
         let client = Client::try_from(config.clone()).expect("a client");
         let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
         let crd = crd();
@@ -71,7 +99,7 @@ fn start() -> Cluster {
         .await;
         config
     });
-    Cluster { kubeconfig, config, _starter: starter }
+    Cluster { kubeconfig, config, starter: Mutex::new((starter, output)) }
 }
 
 /// A namespace of one test, with what a test does in it.

@@ -38,6 +38,19 @@ pub(crate) async fn dump(database: &Database) -> Dump {
     all
 }
 
+/// The rows that say what GitHub has, without who wrote them when.
+pub(crate) fn data(mut dump: Dump) -> Dump {
+    dump.retain(|table, _| !table.starts_with("sync_") && table != "schema_info");
+    let written = ["stored_at=", "stored_by=", "removed_at="];
+    for rows in dump.values_mut() {
+        for row in rows.iter_mut() {
+            row.retain(|cell| !written.iter().any(|name| cell.starts_with(name)));
+        }
+        rows.sort();
+    }
+    dump
+}
+
 /// The answer to a question, sorted.
 pub(crate) async fn rows(database: &Database, sql: &str) -> Vec<Vec<String>> {
     let answer = database.ask(sql).await.expect(sql);

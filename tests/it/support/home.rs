@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use singletrack::store::{Database, RunRecord, Sqlite, Store};
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
-use super::{Command, PgDatabase, Starter, database};
+use crate::postgres::begun;
+
+use super::{Command, PgDatabase, Server, Starter, database};
 
 /// A database, and a folder for it and for the logs.
 pub(crate) struct Home {
@@ -23,11 +25,21 @@ impl Home {
         Self { database: Some(database().await), ..Self::sqlite() }
     }
 
+    /// On a server of the test's own.
+    pub(crate) async fn on(server: &Server) -> Self {
+        Self { database: Some(server.database().await), ..Self::sqlite() }
+    }
+
+    /// The database, if it is one on a server.
+    pub(crate) fn database(&self) -> Option<&PgDatabase> {
+        self.database.as_ref()
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.folder().join("store.db")
     }
 
@@ -66,6 +78,19 @@ impl Home {
         file.close().await.expect("it ends well");
     }
 
+    /// Keeps everybody else from writing, until the result is released.
+    pub(crate) async fn lock(&self) -> Held {
+        if let Some(database) = &self.database {
+            let lock = "SELECT * FROM sync_fence FOR UPDATE";
+            return Held::Postgres(begun(database.url(), lock).await);
+        }
+        let path = self.file();
+        let mut file = SqliteConnection::connect(&path.to_string_lossy()).await.expect("a file");
+        let begin = "PRAGMA busy_timeout = 60000; BEGIN IMMEDIATE";
+        sqlx::raw_sql(begin).execute(&mut file).await.expect(begin);
+        Held::Sqlite(file)
+    }
+
     /// Makes a copy of all, while no operator runs.
     pub(crate) async fn back_up(&self) {
         if let Some(database) = &self.database {
@@ -85,6 +110,24 @@ impl Home {
         // What belongs to the file that is gone; a holder that was killed leaves it behind.
         for rest in ["store.db-wal", "store.db-shm"] {
             let _ = std::fs::remove_file(self.folder().join(rest));
+        }
+    }
+}
+
+/// A connection that keeps others from writing.
+pub(crate) enum Held {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Held {
+    pub(crate) async fn release(self) {
+        match self {
+            Self::Sqlite(mut file) => {
+                sqlx::raw_sql("ROLLBACK").execute(&mut file).await.expect("it is released");
+                file.close().await.expect("it ends well");
+            }
+            Self::Postgres(connection) => connection.close().await.expect("it ends well"),
         }
     }
 }

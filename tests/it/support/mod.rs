@@ -1,6 +1,7 @@
 //! What the tests need: a real control plane, operators as processes, a proxy before one of them.
 
 mod account;
+mod cable;
 mod cluster;
 mod command;
 mod description;
@@ -9,19 +10,22 @@ mod home;
 mod operator;
 mod postgres;
 mod proxy;
+mod random;
 mod referee;
 mod run;
 
 use std::time::Duration;
 
 pub(crate) use account::{Account, may, rule};
+pub(crate) use cable::Cable;
 pub(crate) use cluster::{Namespace, cluster, phase_of};
 pub(crate) use command::{Command, Said};
-pub(crate) use dump::{Dump, dump, normal, rows};
+pub(crate) use dump::{Dump, data, dump, normal, rows};
 pub(crate) use home::Home;
 pub(crate) use operator::{Operator, Pod, Starter, TOKEN, history, operator};
 pub(crate) use postgres::{PgDatabase, Server, address, database, shared};
 pub(crate) use proxy::{Action, Moment, Proxy, Rule};
+pub(crate) use random::Random;
 pub(crate) use referee::{Exchange, Judged, judged};
 pub(crate) use run::{Attempt, Came};
 

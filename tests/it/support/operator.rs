@@ -1,6 +1,7 @@
 //! Operators as real processes, which a test kills, stops and starts again.
 
 use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
@@ -111,7 +112,7 @@ impl Starter {
         let file = File::options().create(true).append(true).open(&log).expect("a log");
         let from = file.metadata().map_or(0, |file| usize::try_from(file.len()).unwrap_or(0));
         let child = self.command.stderr(file).spawn().expect("setpriv is there (util-linux)");
-        Operator { child, log, from, folder: self.folder }
+        Operator { child, log, from, folder: self.folder, killed: false }
     }
 }
 
@@ -122,6 +123,7 @@ pub(crate) struct Operator {
     /// Where its own part of the log begins; the rest is of others that had its name before.
     from: usize,
     folder: PathBuf,
+    killed: bool,
 }
 
 impl Operator {
@@ -132,6 +134,7 @@ impl Operator {
 
     /// `kill -9`, and its end.
     pub(crate) fn kill(&mut self) {
+        self.killed = true;
         self.signal(Signal::KILL);
         self.child.wait().expect("it has ended");
     }
@@ -169,7 +172,24 @@ impl Operator {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    fn own_log(&self) -> String {
+    /// Whether a signal of the test's has ended it.
+    pub(crate) fn was_killed(&self) -> bool {
+        self.killed
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it has ended, if it has. A signal that has ended it is one of the test's.
+    pub(crate) fn has_ended(&mut self) -> Option<ExitStatus> {
+        let ended = self.child.try_wait().expect("it can be waited for");
+        self.killed |= ended.is_some_and(|status| status.signal().is_some());
+        ended
+    }
+
+    /// What it has logged itself.
+    pub(crate) fn own_log(&self) -> String {
         self.log().get(self.from..).unwrap_or_default().to_owned()
     }
 

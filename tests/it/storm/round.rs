@@ -1,0 +1,172 @@
+//! One round: a storm, the calm after it, and what is checked then.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use k8s_openapi::api::events::v1::Event;
+use kube::Api;
+use kube::Client;
+use kube::api::ListParams;
+use singletrack::api::{Phase, RunType, SyncRequestSpec};
+use singletrack::store::{Database, Sqlite};
+use tokio::time::Instant;
+
+use super::board::unfinished;
+use super::fleet::{Fleet, TIMES, Words};
+use super::kind::{Base, Kind};
+use super::tally::Tally;
+use super::users::{Users, work};
+use crate::history::{Floor, History, Recorder, Rule};
+use crate::requests::holder;
+use crate::support::{Command, Random, TOKEN, awaited, data, dump, poll};
+
+pub(super) struct Round {
+    pub(super) base: Base,
+    pub(super) seed: u64,
+    /// Whether no other test uses the control plane.
+    pub(super) alone: bool,
+}
+
+impl Round {
+    /// Plays it. What has happened is in `tally` also when it fails.
+    pub(super) async fn play(&self, api: &Client, end: Instant, tally: &mut Tally) {
+        let mut random = Random::new(self.seed);
+        // A part of all kinds, so that rounds differ in more than the order.
+        let mut kinds = Kind::of(self.base, self.alone);
+        while kinds.len() > 14 {
+            kinds.remove(random.below(kinds.len()));
+        }
+        let has_uids = random.percent(70);
+        let load = random.pick(&[3, 8, 20]);
+        println!("SEED={} BASE={:?} load {load}, uids {has_uids}, {kinds:?}", self.seed, self.base);
+        let mut fleet = Fleet::start(self.base, api, has_uids, random.pick(&[6, 40, 130])).await;
+        let recorder = Recorder::start(&fleet.space, &fleet.home).await;
+        let github = Arc::clone(&fleet.github);
+        let change = move |number| github.world(|world| work(world, number));
+        let users = Users::start(&fleet.space, &fleet.board, load, random.clone(), change);
+        while Instant::now() < end {
+            let kind = random.pick(&kinds);
+            let running = fleet.strike(kind, &mut random).await;
+            tally.count(kind, running);
+        }
+        fleet.calm();
+        tally.requests = users.end().await;
+        fleet.all_end().await;
+        let history = recorder.end(&fleet.home, TIMES).await;
+        let words = fleet.words();
+        count(&history, &words, tally);
+        history.check_but(
+            Floor { runs: 2, ..Floor::default() },
+            // Who saw less than the others could not know whose turn it was.
+            kinds.iter().any(|kind| kind.makes_views_old()).then_some(Rule::Turns),
+        );
+        check_words(&fleet, &history, &words).await;
+        check_data(&fleet).await;
+        fleet.end().await;
+    }
+}
+
+fn count(history: &History, words: &[Words], tally: &mut Tally) {
+    tally.runs = history.runs.len();
+    tally.interrupted = history.runs.iter().filter(|run| run.state == "interrupted").count();
+    tally.takeovers = history.runs.iter().filter(|run| run.takeover.is_some()).count();
+    tally.versions = history.kept.len();
+    tally.commits = history.accepted.len();
+    tally.refused = words.iter().flat_map(refused).collect::<BTreeSet<_>>().len();
+}
+
+/// The runs that had a late write refused.
+fn refused(words: &Words) -> impl Iterator<Item = i64> {
+    let lines = words.log.lines().filter(|line| line.contains("a late write was refused"));
+    lines.filter_map(|line| line.split("run.number=").nth(1)?.split(' ').next()?.parse().ok())
+}
+
+/// No operator has failed by itself; and each refused write is an Event about the request, unless its
+/// operator was killed before it could say so, and its run was interrupted.
+async fn check_words(fleet: &Fleet, history: &History, words: &[Words]) {
+    for Words { pod, log, .. } in words {
+        let faults =
+            log.lines().filter(|line| line.contains("panicked") || line.contains("fault of"));
+        let faults: Vec<_> = faults.collect();
+        assert!(faults.is_empty(), "{pod}: {faults:#?}");
+    }
+    let events: Api<Event> = Api::namespaced(fleet.space.client.clone(), &fleet.space.name);
+    for words in words {
+        for number in refused(words) {
+            let run = history.runs.iter().find(|run| run.number == number).expect("it is there");
+            assert!(
+                matches!(run.state.as_str(), "interrupted" | "cancelled"),
+                "a late write of run {number} was refused, and it is {}",
+                run.state
+            );
+            if words.killed {
+                continue;
+            }
+            poll(&format!("an Event says that run {number} is superseded"), async || {
+                let list = events.list(&ListParams::default().fields("reason=Superseded")).await;
+                let found = list.ok()?.items.into_iter().find(|event| {
+                    event.regarding.as_ref().and_then(|it| it.uid.as_deref()) == Some(&run.request)
+                });
+                found.map(drop)
+            })
+            .await;
+        }
+    }
+}
+
+/// The tables are what a new copy of the same GitHub is.
+async fn check_data(fleet: &Fleet) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for kind in ["manual", "automation"] {
+        let url = fleet.github.base_url();
+        let args = ["local", "--github-url", &url, "--track", "acme/widgets-0", "--type", kind];
+        let copy = Command::about(folder.path(), &args).env("GITHUB_TOKEN", TOKEN);
+        copy.said().await.with(0, &[]);
+    }
+    let fresh = Database::Sqlite(Sqlite::at(&folder.path().join("store.db")));
+    let (wanted, found) = (data(dump(&fresh).await), data(dump(&fleet.home.open()).await));
+    for (table, rows) in &wanted {
+        assert_eq!(found.get(table), Some(rows), "{table} is not what GitHub has");
+    }
+}
+
+impl Fleet {
+    /// The storm is over: all of it works again, and every operator lives.
+    fn calm(&mut self) {
+        self.clear();
+        self.github.clear_faults();
+        for at in 0..self.replicas.len() {
+            if let Some(status) = self.replicas[at].operator.has_ended() {
+                assert!(
+                    self.replicas[at].operator.was_killed(),
+                    "it has ended by itself: {status}"
+                );
+                self.start_again(at, true);
+            }
+        }
+    }
+
+    /// All requests end, the last ones well, and the lock is free.
+    async fn all_end(&self) {
+        let mut seen = self.board.seen();
+        let ended = awaited("every request ends", seen.wait_for(|all| unfinished(all) == 0)).await;
+        drop(ended);
+        for kind in [RunType::Manual, RunType::Automation] {
+            let name = format!("last-{}", kind.as_str());
+            let spec = SyncRequestSpec { full: true, ..SyncRequestSpec::of(kind) };
+            self.space.create(&name, spec).await;
+            let request = self.space.finished(&name).await;
+            assert_eq!(request.phase(), Phase::Succeeded, "{:?}", request.status);
+        }
+        self.space.lease_when("the lock is free", |lease| holder(lease).is_empty()).await;
+    }
+
+    /// Every operator is well, and ends when it is told to.
+    async fn end(mut self) {
+        for replica in &mut self.replicas {
+            replica.operator.ready().await;
+            let ended = replica.operator.terminate().await;
+            assert!(ended.success(), "{}: {ended}", replica.pod.name);
+        }
+    }
+}
