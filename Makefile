@@ -20,9 +20,9 @@ e2e: ## Helm, kubectl and CronJobs on a real node, or in the cluster that KUBECO
 image: ## The image, in target/image/singletrack.tar, without a network
 	@sh tests/image/build
 
-plans: ## An operator killed at each write of each story, at each moment of it; PLAN='…' tells one of them
+plans: ## A fault at each place of each story, and what is wrong in a document: half an hour at most; PLAN='…' tells one of them
 	@sh tests/cluster/build >/dev/null
-	PLANS=all cargo test --test it -- plans:: --nocapture
+	PLANS=all cargo test --test it -- plans:: $(if $(PLAN),,mutate::) --nocapture
 
 MINUTES ?= 60
 chaos: ## Three operators on either database, a fault every few seconds; SEED=… MINUTES=…; the last line sums up

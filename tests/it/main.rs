@@ -31,6 +31,7 @@ mod labels;
 mod life;
 mod lock;
 mod misuse;
+mod mutate;
 mod namespaces;
 mod network;
 mod outdated;

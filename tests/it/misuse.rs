@@ -133,3 +133,31 @@ async fn a_repository_that_fails_leaves_the_others_and_heals() {
     assert_eq!(status.phase, Phase::Succeeded);
     assert_eq!(status.result.unwrap().created, 20);
 }
+
+#[tokio::test]
+async fn a_token_file_that_is_missing_or_wrong_and_then_right_needs_no_restart() {
+    let space = Namespace::new("tokenfile").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 10).await;
+    let file = folder.path().join("token");
+    let operator = operator(&space, &github, folder.path())
+        .without_env("GITHUB_TOKEN")
+        .env("SINGLETRACK_GITHUB_TOKEN_FILE", &file.to_string_lossy())
+        .start();
+    operator.says("the operator has started").await;
+    let reasons = [(None, "MissingToken"), (Some("wrong"), "Unauthorized")];
+    for (at, (token, reason)) in reasons.into_iter().enumerate() {
+        if let Some(token) = token {
+            std::fs::write(&file, token).unwrap();
+        }
+        let name = format!("hopeless-{at}");
+        space.manual(&name).await;
+        let status = space.finished(&name).await.status.unwrap();
+        assert_eq!((status.phase, status.reason.as_deref()), (Phase::Failed, Some(reason)));
+    }
+    std::fs::write(&file, crate::support::TOKEN).unwrap();
+    space.manual("next").await;
+    let status = space.finished("next").await.status.unwrap();
+    assert_eq!(status.phase, Phase::Succeeded);
+    assert_eq!(status.result.unwrap().created, 10, "as if nothing had been");
+}

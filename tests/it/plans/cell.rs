@@ -176,7 +176,7 @@ async fn ended(deed: Deed, stage: &Stage, uid: &str) {
 pub(super) async fn tell(moment: Moment, deed: Deed) -> Told {
     let stage = Stage::new("cell").await;
     let proxy = Proxy::start(&stage.space).await;
-    let operator = stage.behind(&proxy, "one").start();
+    let operator = stage.behind(&proxy, stage.operator("one")).start();
     operator.ready().await;
     let (kept, uid) = reach(moment, &stage, &proxy).await;
     does(deed, &stage).await;

@@ -42,7 +42,7 @@ pub(super) async fn tell(story: Story, crash: Option<Crash>) -> Told {
         proxy.set_trap(crash.write, crash.moment);
     }
     story.prelude(&stage).await;
-    let mut operators = vec![stage.behind(&proxy, "one").start()];
+    let mut operators = vec![stage.behind(&proxy, stage.operator("one")).start()];
     let met = match crash {
         None => stage.told(story, &mut operators, async |_| pending().await, false).await,
         Some(crash) => {

@@ -83,7 +83,7 @@ pub(super) async fn tell(story: Story, fault: Option<Fault>) -> Told {
             }
             Some(Fault::Slow { .. }) | None => {}
         }
-        pending().await
+        pending::<()>().await;
     };
     let same_pod = matches!(fault, Some(Fault::Killed { same_pod: true, .. }));
     let killed = stage.told(story, &mut operators, passes, same_pod).await;
@@ -106,15 +106,17 @@ fn writes(seen: &str) -> Vec<String> {
     of_threads.into_values().max_by_key(Vec::len).unwrap_or_default()
 }
 
-/// Faults all over the writes that a good disk has shown: a frame of the log is two writes.
-pub(super) fn faults(writes: usize) -> Vec<Fault> {
+/// Faults all over the writes that a good disk has shown, or at all of them: which ones there are
+/// differs a little from time to time, and a plan of another time must be found.
+pub(super) fn faults(writes: usize, all: bool) -> Vec<Fault> {
+    let (last, step) = if all { (writes + 9, 1) } else { (writes, (writes / 30).max(1)) };
     let mut faults = Vec::new();
-    let step = (writes / 30).max(1);
-    for write in (1..=writes).step_by(step) {
-        faults.push(Fault::Killed { write, same_pod: write % (2 * step) == 1 });
+    for (at, write) in (1..=last).step_by(step).enumerate() {
+        let pods = [true, false].into_iter().filter(|same| all || *same == (at % 2 == 0));
+        faults.extend(pods.map(|same_pod| Fault::Killed { write, same_pod }));
     }
-    let step = (writes / 8).max(1);
-    for write in (1..=writes).step_by(step) {
+    let step = if all { 1 } else { (writes / 8).max(1) };
+    for write in (1..=last).step_by(step) {
         for told in [false, true] {
             faults.push(Fault::Full { write, told });
             faults.push(Fault::Broken { write, told });

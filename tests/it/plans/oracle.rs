@@ -159,10 +159,12 @@ mod tests {
         singletrack::api::SyncRequestSpec::of(singletrack::api::RunType::Manual)
     }
 
+    type Spoil = fn(&mut Ended);
+
     /// Each thing that is told twice, or was not, is found, and nothing in what is right.
     #[test]
     fn what_happened_too_often_is_found() {
-        let rows: [(&str, fn(&mut Ended)); 7] = [
+        let rows: [(&str, Spoil); 7] = [
             ("has ended by 2 writes", |it| it.history.kept.push(request(Phase::Succeeded))),
             ("has ended by 0 writes", |it| drop(it.history.kept.pop())),
             ("2 runs where 1 are enough", |it| it.history.runs.push(run(2, None))),

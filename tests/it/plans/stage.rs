@@ -36,17 +36,21 @@ impl Stage {
 
     /// An operator that says it is this pod.
     pub(super) fn operator(&self, pod: &str) -> Starter {
+        self.starter(pod).times(TIMES.stale_after, TIMES.heartbeat)
+    }
+
+    /// The same without the times of its lock.
+    pub(super) fn starter(&self, pod: &str) -> Starter {
         self.home
             .keep(operator(&self.space, &self.github, self.home.folder()))
             .pod(&Pod::named(pod))
-            .times(TIMES.stale_after, TIMES.heartbeat)
             .env("SINGLETRACK_RETRY_AFTER", "200ms")
     }
 
-    /// The same behind a proxy.
-    pub(super) fn behind(&self, proxy: &Proxy, pod: &str) -> Starter {
+    /// An operator behind a proxy.
+    pub(super) fn behind(&self, proxy: &Proxy, starter: Starter) -> Starter {
         let kubeconfig = proxy.kubeconfig(self.home.folder());
-        self.operator(pod).env("KUBECONFIG", &kubeconfig.to_string_lossy())
+        starter.env("KUBECONFIG", &kubeconfig.to_string_lossy())
     }
 
     /// Waits until nobody holds the lock but whoever is dead: a dead one keeps it until somebody

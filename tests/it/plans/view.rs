@@ -3,7 +3,12 @@
 //! Its watches are frozen while something happens and is undone. Then they go on, so that it sees all
 //! of it late, or they are told that they are too old, so that it lists again and sees the end only.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::Duration;
+
 use http::Method;
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, ResourceExt};
@@ -18,7 +23,8 @@ use super::stage::Stage;
 use super::story::{gone, sleeps, succeeds};
 use crate::history::Floor;
 use crate::requests::open_issues;
-use crate::support::{Proxy, awaited};
+use crate::stand_in::Gate;
+use crate::support::{Operator, Proxy, Starter, awaited};
 
 /// What it does not see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +62,8 @@ pub(super) enum View {
     LeaseTaken,
     /// The name that it deletes belongs to another request by now.
     NameTaken,
+    /// The holder renews the Lease for longer than the duration.
+    HealthyHolder,
 }
 
 pub(super) fn views() -> Vec<View> {
@@ -81,28 +89,42 @@ pub(super) fn views() -> Vec<View> {
     let mut views: Vec<View> = missed.map(View::Late).to_vec();
     views.extend(missed.map(View::Never));
     views.extend(since.map(View::Old));
-    views.extend([View::LeaseTaken, View::NameTaken]);
+    views.extend([View::LeaseTaken, View::NameTaken, View::HealthyHolder]);
     views
 }
 
 pub(super) async fn tell(view: View) -> Told {
     let stage = Stage::new("view").await;
     let proxy = Proxy::start(&stage.space).await;
-    let operator = stage.behind(&proxy, "one").start();
+    let held = match view {
+        View::HealthyHolder => Some(healthy(&stage).await),
+        _ => None,
+    };
+    let starter = match &held {
+        Some(_) => short(&stage, "one"),
+        None => stage.operator("one"),
+    };
+    let operator = stage.behind(&proxy, starter).start();
     operator.ready().await;
+    let mut operators = vec![operator];
+    if let Some((holder, gate)) = held {
+        outlasts(&stage, &proxy, &gate).await;
+        operators.push(holder);
+    }
     match view {
         View::Late(what) => misses(&stage, &proxy, what, false).await,
         View::Never(what) => misses(&stage, &proxy, what, true).await,
         View::Old(since) => looks_late(&stage, &proxy, since).await,
         View::LeaseTaken => lease_taken(&stage, &proxy).await,
         View::NameTaken => name_taken(&stage, &proxy).await,
+        View::HealthyHolder => {}
     }
     stage.settled("").await;
     let deleted = [Missed::LeaseRecreated, Missed::LeaseRecreatedInRun];
     let deleted = deleted.into_iter().any(|it| [View::Late(it), View::Never(it)].contains(&view));
     let bounds = Bounds { lease_deleted: deleted, ..Bounds::runs(2) };
     let floor = Floor { runs: 1, rows: 1, ..Floor::default() };
-    let rows = stage.end(vec![operator], floor, bounds).await;
+    let rows = stage.end(operators, floor, bounds).await;
     Told { rows, writes: proxy.writes(), met: true }
 }
 
@@ -326,4 +348,36 @@ async fn name_taken(stage: &Stage, proxy: &Proxy) {
         assert_eq!(stage.space.get("a").await.uid(), again);
     })
     .await;
+}
+
+/// An operator whose lock goes stale soon.
+fn short(stage: &Stage, pod: &str) -> Starter {
+    stage.starter(pod).times(Duration::from_secs(3), Duration::from_millis(300))
+}
+
+/// One that runs the request "a" and is kept from its end.
+async fn healthy(stage: &Stage) -> (Operator, Gate) {
+    let gate = stage.github.hold(open_issues());
+    let holder = short(stage, "two").start();
+    stage.space.manual("a").await;
+    awaited("a page is held", gate.arrived()).await;
+    stage.space.in_phase("a", Phase::Running).await;
+    (holder, gate)
+}
+
+/// The holder renews the Lease for twice the duration, and another one sees nothing of it.
+async fn outlasts(stage: &Stage, proxy: &Proxy, gate: &Gate) {
+    proxy.freeze_watches(true);
+    let renewals = Mutex::new(BTreeSet::new());
+    let many = |lease: &Lease| {
+        let mut renewals = renewals.lock().expect("not poisoned");
+        renewals.insert(lease.resource_version());
+        renewals.len() > 24
+    };
+    stage.space.lease_when("it is renewed again and again", many).await;
+    stage.space.manual("b").await;
+    proxy.freeze_watches(false);
+    gate.open();
+    succeeds(stage, "a").await;
+    succeeds(stage, "b").await;
 }

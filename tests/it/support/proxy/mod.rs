@@ -203,54 +203,13 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     parts.headers.remove(http::header::HOST);
     parts.headers.remove(http::header::AUTHORIZATION);
     let forwarded = http::Request::from_parts(parts, kube::client::Body::from(body.to_vec()));
-    let client = shared.client.clone();
-    match shared.trapped(forwarded.method(), &answered, &body) {
-        Some(Moment::Before) => {
-            shared.sprung.send_replace(true);
-            return std::future::pending().await;
-        }
-        Some(Moment::Unanswered) => {
-            let _ = client.send(forwarded).await;
-            shared.sprung.send_replace(true);
-            return std::future::pending().await;
-        }
-        Some(Moment::Answered) => {
-            let upstream = client.send(forwarded).await;
-            tokio::spawn(async move { shared.sprung.send_replace(true) });
-            return respond(upstream, None);
-        }
-        None => {}
+    if let Some(moment) = shared.trapped(forwarded.method(), &answered, &body) {
+        return shared.spring(moment, forwarded).await;
     }
     let response = match action {
-        Some(Action::Answer(status, text)) => answer(status, text),
-        Some(Action::DropCall) => std::future::pending().await,
-        Some(Action::DropAnswer) => {
-            let _ = client.send(forwarded).await;
-            std::future::pending().await
-        }
-        Some(Action::HoldAnswer(mut held)) => {
-            let upstream = client.send(forwarded).await;
-            let _ = held.wait_for(|open| *open).await;
-            respond(upstream, None)
-        }
-        Some(Action::Hold(mut held)) => {
-            let upstream = tokio::spawn(async move {
-                let _ = held.wait_for(|open| *open).await;
-                client.send(forwarded).await
-            });
-            respond(upstream.await.expect("the call is made"), None)
-        }
-        Some(Action::Delay(time)) => {
-            let upstream = tokio::spawn(async move {
-                tokio::time::sleep(time).await;
-                client.send(forwarded).await
-            });
-            let watches = watches.then(|| shared.watches.subscribe());
-            respond(upstream.await.expect("the call is made"), watches)
-        }
-        Some(Action::CutBody(bytes)) => cut(respond(client.send(forwarded).await, None), bytes),
+        Some(action) => shared.perform(action, forwarded, watches).await,
         None => {
-            let upstream = client.send(forwarded).await;
+            let upstream = shared.client.send(forwarded).await;
             shared.seen.send_modify(|seen| seen.push((format!("answered {answered}"), false)));
             respond(upstream, watches.then(|| shared.watches.subscribe()))
         }
@@ -261,7 +220,58 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     response
 }
 
+type Call = http::Request<kube::client::Body>;
+
 impl Shared {
+    /// The write with the trap, at its moment.
+    async fn spring(&self, moment: Moment, call: Call) -> Response {
+        let upstream = match moment {
+            Moment::Before => None,
+            Moment::Unanswered | Moment::Answered => Some(self.client.send(call).await),
+        };
+        if let (Moment::Answered, Some(upstream)) = (moment, upstream) {
+            let sprung = self.sprung.clone();
+            tokio::spawn(async move { sprung.send_replace(true) });
+            return respond(upstream, None);
+        }
+        self.sprung.send_replace(true);
+        std::future::pending().await
+    }
+
+    /// What a rule wants to happen to a call.
+    async fn perform(&self, action: Action, call: Call, watches: bool) -> Response {
+        let client = self.client.clone();
+        match action {
+            Action::Answer(status, text) => answer(status, text),
+            Action::DropCall => std::future::pending().await,
+            Action::DropAnswer => {
+                let _ = client.send(call).await;
+                std::future::pending().await
+            }
+            Action::HoldAnswer(mut held) => {
+                let upstream = client.send(call).await;
+                let _ = held.wait_for(|open| *open).await;
+                respond(upstream, None)
+            }
+            Action::Hold(mut held) => {
+                let upstream = tokio::spawn(async move {
+                    let _ = held.wait_for(|open| *open).await;
+                    client.send(call).await
+                });
+                respond(upstream.await.expect("the call is made"), None)
+            }
+            Action::Delay(time) => {
+                let upstream = tokio::spawn(async move {
+                    tokio::time::sleep(time).await;
+                    client.send(call).await
+                });
+                let watches = watches.then(|| self.watches.subscribe());
+                respond(upstream.await.expect("the call is made"), watches)
+            }
+            Action::CutBody(bytes) => cut(respond(client.send(call).await, None), bytes),
+        }
+    }
+
     /// No decision of ours may rest on an answer from a cache, and every one of ours is read singly.
     fn judge(&self, method: &Method, call: &str) {
         let (path, query) = call.split_once('?').unwrap_or((call, ""));
