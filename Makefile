@@ -1,6 +1,6 @@
 # The commands of this project. Each says what it does and ends clean.
 
-.PHONY: demo test model e2e image plans fuzz deny check
+.PHONY: demo test model e2e image plans planted fuzz deny check
 
 demo: ## The main job on a real API server, with everything it needs (the first time about ten minutes)
 	@sh examples/demo/run
@@ -23,6 +23,11 @@ image: ## The image, in target/image/singletrack.tar, without a network
 plans: ## An operator killed at each write of each story, at each moment of it; PLAN='…' tells one of them
 	@sh tests/cluster/build >/dev/null
 	PLANS=all cargo test --test it -- plans:: --nocapture
+
+planted: ## Fifteen bugs, each planted into a copy of the tree and found there; PLANTED=name plants one
+	@sh tests/cluster/build >/dev/null
+	@sh tests/postgres/build >/dev/null
+	@sh tests/planted/run
 
 SECONDS ?= 60
 fuzz: ## Hostile input for every decoder; SECONDS=… for each target

@@ -87,6 +87,7 @@ fn a_number_that_two_were_granted() {
     broken(Rule::Granted, |history| {
         let third = leases(history).find(|it| it.number == 3).expect("it is there");
         third.number = 2;
+        history.runs[1].takeover = history.runs[2].takeover.take();
         for accepted in &mut history.accepted {
             if let Accepted::Activated { run: 3, holder } = accepted {
                 "one_b_2".clone_into(holder);
@@ -206,6 +207,19 @@ fn another_pod_that_says_it_is_the_same() {
 }
 
 #[test]
+fn a_holder_that_is_replaced_for_no_reason() {
+    broken(Rule::Takeover, |history| {
+        history.runs[2].takeover = None;
+        history.runs[3].takeover = Some("PodGone".into());
+    });
+}
+
+#[test]
+fn a_request_that_is_granted_a_run_while_it_is_suspended() {
+    broken(Rule::Queue, |history| version(history, "c", Phase::Queued, None).barred = true);
+}
+
+#[test]
 fn a_run_that_has_never_ended() {
     broken(Rule::Complete, |history| "running".clone_into(&mut history.runs[0].state));
 }
@@ -226,5 +240,8 @@ fn a_success_whose_run_has_failed() {
 
 #[test]
 fn a_history_in_which_nothing_was_taken_over() {
-    broken(Rule::Vacuous, |history| history.runs[2].takeover = None);
+    broken(Rule::Vacuous, |history| {
+        history.runs[2].takeover = None;
+        history.times = None;
+    });
 }

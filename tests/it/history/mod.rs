@@ -5,10 +5,13 @@
 //! [`rules`] hold both against the protocol; none looks at what the operators think.
 
 mod broken;
+mod fresh;
 mod good;
+mod late;
 mod live;
 mod record;
 mod rules;
+mod scene;
 mod shown;
 
 use std::time::Duration;
@@ -55,6 +58,8 @@ pub(crate) struct Request {
     pub(crate) order: (i64, i64, u64, String, String),
     /// Whether it may start: not suspended, cancelled, deleted, or waiting for its next attempt.
     pub(crate) ready: bool,
+    /// Whether it may not start at all: it is suspended, cancelled, deleted or over.
+    pub(crate) barred: bool,
 }
 
 /// What the database accepted, in its order.
@@ -125,7 +130,7 @@ pub(crate) enum Rule {
     Apart,
     /// Phases follow the graph, no end is taken back, no run number falls, and one runs at a time.
     Phases,
-    /// No request is lost or done twice, and each starts in its turn.
+    /// No request is lost or done twice, and each starts in its turn, if it may.
     Queue,
     /// A healthy holder is never replaced, and the reason given is the real one.
     Takeover,

@@ -27,6 +27,11 @@ impl Home {
         self.folder.path()
     }
 
+    /// The database, if it is one on a server.
+    pub(crate) fn on_server(&self) -> Option<&PgDatabase> {
+        self.database.as_ref()
+    }
+
     fn file(&self) -> PathBuf {
         self.folder().join("store.db")
     }

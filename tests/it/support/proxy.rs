@@ -2,6 +2,7 @@
 //! names. Upstream calls are apart from the client's connection, so they land also after the client
 //! has given up.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -36,6 +37,10 @@ pub(crate) enum Action {
     Hold(watch::Receiver<bool>),
     /// Forwards the call, and never answers.
     DropAnswer,
+    /// Forwards the call, and answers only when the gate is opened.
+    HoldAnswer(watch::Receiver<bool>),
+    /// Forwards the call, and gives this answer instead of the real one.
+    AnswerInstead(StatusCode, String),
     /// Answers by itself.
     Answer(StatusCode, String),
 }
@@ -55,7 +60,8 @@ impl Moment {
     pub(crate) const ALL: [Self; 3] = [Self::Before, Self::Unanswered, Self::Answered];
 }
 
-/// The proxy of one replica. Ends when it is dropped.
+/// The proxy of one replica. Ends when it is dropped, and fails the test if it has seen what no
+/// operator may do.
 pub(crate) struct Proxy {
     shared: Arc<Shared>,
     address: String,
@@ -74,6 +80,10 @@ struct Shared {
     /// At which of them the process is to be stopped.
     trap: Mutex<Option<(usize, Moment)>>,
     sprung: watch::Sender<bool>,
+    /// The writes of a Lease.
+    put: Mutex<HashSet<Bytes>>,
+    /// What no operator may do, and was done.
+    misuse: Mutex<Vec<String>>,
 }
 
 impl Proxy {
@@ -86,6 +96,8 @@ impl Proxy {
             writes: Mutex::default(),
             trap: Mutex::default(),
             sprung: watch::Sender::new(false),
+            put: Mutex::default(),
+            misuse: Mutex::default(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -124,6 +136,18 @@ impl Proxy {
     ) -> watch::Sender<bool> {
         let (gate, held) = watch::channel(false);
         self.rule(Rule { method, path, body, action: Action::Hold(held), times: 1 });
+        gate
+    }
+
+    /// Holds the answer to the next call of this kind; sending `true` lets it through.
+    pub(crate) fn hold_answer(
+        &self,
+        method: Method,
+        path: &'static str,
+        body: &'static str,
+    ) -> watch::Sender<bool> {
+        let (gate, held) = watch::channel(false);
+        self.rule(Rule { method, path, body, action: Action::HoldAnswer(held), times: 1 });
         gate
     }
 
@@ -182,6 +206,8 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.server.abort();
+        let misuse = self.shared.misuse.lock().expect("not poisoned");
+        assert!(misuse.is_empty() || std::thread::panicking(), "misuse: {}", misuse.join(", "));
     }
 }
 
@@ -189,8 +215,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let (mut parts, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let call = format!("{} {}", parts.method, parts.uri);
-    // No decision of ours may rest on an answer from a cache.
-    assert!(!call.contains("resourceVersion=0&") && !call.ends_with("resourceVersion=0"), "{call}");
+    shared.mind(&parts.method, &call, &body);
     let action = shared.action(&parts.method, &call, &body);
     let watches = call.contains("watch=");
     let answered = call.clone();
@@ -222,6 +247,15 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
             let _ = client.send(forwarded).await;
             std::future::pending().await
         }
+        Some(Action::HoldAnswer(mut held)) => {
+            let upstream = client.send(forwarded).await;
+            let _ = held.wait_for(|open| *open).await;
+            respond(upstream, None)
+        }
+        Some(Action::AnswerInstead(status, text)) => {
+            let _ = client.send(forwarded).await;
+            answer(status, text)
+        }
         Some(Action::Hold(mut held)) => {
             let upstream = tokio::spawn(async move {
                 let _ = held.wait_for(|open| *open).await;
@@ -238,6 +272,20 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
 }
 
 impl Shared {
+    /// Takes note of what no operator may do.
+    fn mind(&self, method: &Method, call: &str, body: &Bytes) {
+        let mut misuse = self.misuse.lock().expect("not poisoned");
+        // No decision may rest on an answer from a cache.
+        if call.contains("resourceVersion=0&") || call.ends_with("resourceVersion=0") {
+            misuse.push(format!("{call} asks a cache"));
+        }
+        // Each has a newer renewTime, unless a client repeats it by itself.
+        let of_lease = *method == Method::PUT && call.contains("/leases/");
+        if of_lease && !self.put.lock().expect("not poisoned").insert(body.clone()) {
+            misuse.push(format!("{call} is made twice"));
+        }
+    }
+
     /// Counts a write, and says whether it is the one with the trap.
     fn trapped(&self, method: &Method, call: &str, body: &Bytes) -> Option<Moment> {
         // A question about rights is no write.
