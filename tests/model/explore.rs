@@ -29,9 +29,10 @@ pub(super) enum Size {
 impl Size {
     /// What the variable `MODEL` asks for.
     pub(super) fn asked() -> Self {
-        match std::env::var("MODEL").as_deref() {
-            Ok("small") => Self::Small,
-            Ok("long") => Self::Long,
+        let asked = std::env::var_os("MODEL").unwrap_or_default();
+        match asked.to_str() {
+            Some("small") => Self::Small,
+            Some("long") => Self::Long,
             _ => Self::Usual,
         }
     }

@@ -31,8 +31,9 @@ async fn a_request_that_is_suspended_unseen_does_not_start() {
     scene.proxy.freeze_watches(true);
     scene.space.change("a", json!({"suspend": true})).await;
     resume(&scene.space).await;
+    let get = format!("GET /apis/singletrack.dev/v1alpha1/namespaces/{}", scene.space.name);
     poll("the request is read, or started", async || {
-        let read = scene.proxy.count("/syncrequests/a") > 0;
+        let read = scene.proxy.count(&format!("{get}/syncrequests/a")) > 0;
         let started = scene.space.get("a").await.status.is_some_and(|it| it.run_number.is_some());
         (read || started).then_some(())
     })

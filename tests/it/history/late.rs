@@ -10,7 +10,7 @@ use super::scene::Scene;
 use super::{Floor, Times};
 use crate::requests::{github, open_issues};
 use crate::stand_in::Matcher;
-use crate::support::{Home, awaited};
+use crate::support::{Home, PATIENCE, awaited};
 
 /// The request of a grant stands in it.
 const GRANT: &str = "request-name";
@@ -67,7 +67,8 @@ async fn a_grant_whose_answer_comes_after_the_next_one_activates_nothing() {
     // It asks the store, and then it renews the Lease or gives it back.
     scene.proxy.called_after(before, "answered PUT").await;
     page.open();
-    scene.space.finished("a").await;
+    // Where it was activated all the same, the request has no end; the history says why.
+    let _ = tokio::time::timeout(PATIENCE / 3, scene.space.finished("a")).await;
     let history = scene.end(recorder).await;
     history.check(Floor { runs: 1, takeovers: 1, interrupted: 0, rows: 8 });
 }
@@ -133,4 +134,28 @@ async fn a_status_that_arrives_after_the_end_changes_nothing() {
     scene.space.event("a", "Superseded").await;
     let history = scene.end(recorder).await;
     history.check(Floor { runs: 2, takeovers: 1, interrupted: 1, rows: 8 });
+}
+
+#[tokio::test]
+async fn a_place_in_the_queue_that_arrives_while_the_request_runs_changes_nothing() {
+    let scene = Scene::new(github(1, 10).await, Home::sqlite()).await;
+    let _one = scene.behind_proxy("one").await;
+    let recorder = scene.record().await;
+    let page = scene.github.hold(open_issues());
+    let status = "/syncrequests/a/status";
+    let queued = scene.proxy.hold(Method::PATCH, status, "\"phase\":\"Queued\"");
+    scene.space.manual("a").await;
+    scene.proxy.taken(status).await;
+    let _two = scene.start("two").await;
+    awaited("the other one runs it", page.arrived()).await;
+    scene.space.in_phase("a", Phase::Running).await;
+    let before = scene.proxy.calls();
+    queued.send_replace(true);
+    scene.proxy.called_after(before, "answered PATCH").await;
+    let now = scene.space.get("a").await.phase();
+    assert_eq!(now, Phase::Running, "a request that runs was put back into the queue");
+    page.open();
+    scene.space.finished("a").await;
+    let history = scene.end(recorder).await;
+    history.check(Floor { runs: 1, takeovers: 0, interrupted: 0, rows: 8 });
 }

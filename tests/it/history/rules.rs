@@ -37,10 +37,11 @@ fn fenced(history: &History, found: &mut Found) {
         match accepted {
             Accepted::Activated { run, holder } => {
                 let again = (*run, holder) == (active.0, &active.1);
-                found.unless(again || *run > active.0, Rule::Fenced, || {
+                let newer = *run > active.0;
+                found.unless(again || newer, Rule::Fenced, || {
                     format!("run {run} of {holder} was activated after run {}", active.0)
                 });
-                if *run > active.0 {
+                if newer {
                     active = (*run, holder.clone());
                 }
             }

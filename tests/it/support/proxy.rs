@@ -217,8 +217,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let call = format!("{} {}", parts.method, parts.uri);
     shared.mind(&parts.method, &call, &body);
     let action = shared.action(&parts.method, &call, &body);
-    let watches = call.contains("watch=");
-    let answered = call.clone();
+    let (watches, answered) = (call.contains("watch="), call.clone());
     shared.seen.send_modify(|seen| seen.push((call, action.is_some())));
     parts.headers.remove(http::header::HOST);
     parts.headers.remove(http::header::AUTHORIZATION);
@@ -261,17 +260,23 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
                 let _ = held.wait_for(|open| *open).await;
                 client.send(forwarded).await
             });
-            respond(upstream.await.expect("the call is made"), None)
+            let upstream = upstream.await;
+            shared.answered(&answered);
+            respond(upstream.expect("the call is made"), None)
         }
         None => {
             let upstream = client.send(forwarded).await;
-            shared.seen.send_modify(|seen| seen.push((format!("answered {answered}"), false)));
+            shared.answered(&answered);
             respond(upstream, watches.then(|| shared.frozen.subscribe()))
         }
     }
 }
 
 impl Shared {
+    fn answered(&self, call: &str) {
+        self.seen.send_modify(|seen| seen.push((format!("answered {call}"), false)));
+    }
+
     /// Takes note of what no operator may do.
     fn mind(&self, method: &Method, call: &str, body: &Bytes) {
         let mut misuse = self.misuse.lock().expect("not poisoned");
