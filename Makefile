@@ -1,6 +1,6 @@
 # The commands of this project. Each says what it does and ends clean.
 
-.PHONY: demo test model e2e image plans chaos fuzz deny check
+.PHONY: demo test model e2e image plans chaos planted mutants fuzz deny check
 
 demo: ## The main job on a real API server, with everything it needs (the first time about ten minutes)
 	@sh examples/demo/run
@@ -29,6 +29,14 @@ chaos: ## Three operators on either database, a fault every few seconds; SEED=â€
 	@sh tests/cluster/build >/dev/null
 	@sh tests/postgres/build >/dev/null
 	CHAOS=1 MINUTES=$(MINUTES) cargo test --test it -- storm::whatever --nocapture
+
+planted: ## Fifteen bugs, each planted into a copy of the tree and found there; PLANTED=name plants one
+	@sh tests/cluster/build >/dev/null
+	@sh tests/postgres/build >/dev/null
+	@sh tests/planted/run
+
+mutants: ## Every change of what decides, one at a time, and the unit tests must notice; needs cargo-mutants
+	@sh tests/pure/mutants
 
 SECONDS ?= 60
 fuzz: ## Hostile input for every decoder; SECONDS=â€¦ for each target

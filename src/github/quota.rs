@@ -82,6 +82,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_server_that_is_ill_is_asked_five_times_more_and_soon_first() {
+        use backon::BackoffBuilder;
+        let pauses: Vec<Duration> = retry_wait().build().collect();
+        assert_eq!(pauses.len(), 5);
+        let (soon, later) = (Duration::from_millis(500), Duration::from_secs(2));
+        assert!(pauses[0] >= soon && pauses[0] < later, "{pauses:?}");
+        assert!(pauses[4] > pauses[0], "{pauses:?}");
+    }
+
     proptest! {
         #[test]
         fn a_wait_ends_and_one_that_says_nothing_never_shrinks(

@@ -15,9 +15,27 @@ pub(super) type Way<M> = Vec<(<M as Model>::State, Option<<M as Model>::Action>)
 /// A state, and from which of the earlier ones it was reached.
 type Known<M> = (<M as Model>::State, Option<(usize, <M as Model>::Action)>);
 
-/// Whether the long exploration was asked for, by `make model`.
-pub(super) fn is_long() -> bool {
-    std::env::var_os("MODEL").is_some_and(|it| it == "long")
+/// How much is gone through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    /// Rows of less than a million states: a few seconds, for those who change the code on purpose.
+    Small,
+    /// As `make test` does.
+    Usual,
+    /// As `make model` does.
+    Long,
+}
+
+impl Size {
+    /// What the variable `MODEL` asks for.
+    pub(super) fn asked() -> Self {
+        let asked = std::env::var_os("MODEL").unwrap_or_default();
+        match asked.to_str() {
+            Some("small") => Self::Small,
+            Some("long") => Self::Long,
+            _ => Self::Usual,
+        }
+    }
 }
 
 /// Goes through everything that may happen. Fails with a counterexample; gives a remark when there are

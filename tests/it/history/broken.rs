@@ -6,7 +6,7 @@ use singletrack::api::Phase;
 
 use super::good::{self, FLOOR, lease, request};
 use super::rules::all;
-use super::{Accepted, History, Kept, Lease, Request, Rule};
+use super::{Accepted, Floor, History, Kept, Lease, Request, Rule};
 
 #[test]
 fn a_good_history_breaks_no_rule() {
@@ -21,6 +21,32 @@ fn broken(rule: Rule, by: impl FnOnce(&mut History)) {
     let found = all(&history, FLOOR);
     assert!(!found.is_empty(), "nothing says so");
     assert!(found.iter().all(|it| it.rule == rule), "{found:?}");
+}
+
+/// Changes the good history into another good one.
+#[track_caller]
+fn good(by: impl FnOnce(&mut History)) {
+    let mut history = good::history();
+    by(&mut history);
+    history.check(Floor { takeovers: 0, ..FLOOR });
+}
+
+/// Puts these after `kept`.
+fn after(history: &mut History, kept: &Kept, these: impl IntoIterator<Item = Kept>) {
+    let at = position(history, kept) + 1;
+    history.kept.splice(at..at, these);
+}
+
+/// The grant of run 3, which takes over from run 2, so late, from a pod, and why.
+fn taken_over(history: &mut History, seconds: i64, pod_uid: &str, why: &str) {
+    let late = TimeDelta::seconds(seconds);
+    for lease in leases(history).filter(|it| it.number >= 3) {
+        (lease.acquired_at, lease.renewed_at) =
+            (lease.acquired_at.map(|at| at + late), lease.renewed_at.map(|at| at + late));
+    }
+    let grant = leases(history).find(|it| it.number == 3).expect("it is there");
+    pod_uid.clone_into(&mut grant.pod_uid);
+    history.runs[2].takeover = Some(why.into());
 }
 
 fn row(run: i64) -> Accepted {
@@ -87,6 +113,7 @@ fn a_number_that_two_were_granted() {
     broken(Rule::Granted, |history| {
         let third = leases(history).find(|it| it.number == 3).expect("it is there");
         third.number = 2;
+        history.runs[1].takeover = history.runs[2].takeover.take();
         for accepted in &mut history.accepted {
             if let Accepted::Activated { run: 3, holder } = accepted {
                 "one_b_2".clone_into(holder);
@@ -206,6 +233,19 @@ fn another_pod_that_says_it_is_the_same() {
 }
 
 #[test]
+fn a_holder_that_is_replaced_for_no_reason() {
+    broken(Rule::Takeover, |history| {
+        history.runs[2].takeover = None;
+        history.runs[3].takeover = Some("PodGone".into());
+    });
+}
+
+#[test]
+fn a_request_that_is_granted_a_run_while_it_is_suspended() {
+    broken(Rule::Queue, |history| version(history, "c", Phase::Queued, None).barred = true);
+}
+
+#[test]
 fn a_run_that_has_never_ended() {
     broken(Rule::Complete, |history| "running".clone_into(&mut history.runs[0].state));
 }
@@ -226,5 +266,71 @@ fn a_success_whose_run_has_failed() {
 
 #[test]
 fn a_history_in_which_nothing_was_taken_over() {
-    broken(Rule::Vacuous, |history| history.runs[2].takeover = None);
+    broken(Rule::Vacuous, |history| {
+        history.runs[2].takeover = None;
+        history.times = None;
+    });
+}
+
+#[test]
+fn a_number_that_is_granted_once_more() {
+    broken(Rule::Granted, |history| history.kept.push(lease("three_b_1", 4, "c", 14)));
+}
+
+#[test]
+fn a_run_that_two_have_activated() {
+    let mut history = good::history();
+    let other = Accepted::Activated { run: 4, holder: "three_b_1".into() };
+    history.accepted.push(other);
+    let found = all(&history, FLOOR);
+    assert!(found.iter().any(|it| it.rule == Rule::Fenced), "{found:?}");
+}
+
+#[test]
+fn two_holders_of_no_pod_that_are_taken_for_one() {
+    broken(Rule::Takeover, |history| {
+        leases(history).for_each(|it| it.pod_uid.clear());
+        taken_over(history, 0, "", "OwnEarlier");
+    });
+}
+
+#[test]
+fn takeovers_with_a_reason() {
+    good(|history| taken_over(history, 0, "uid-of-one", "OwnEarlier"));
+    good(|history| taken_over(history, 60, "uid-of-two", "Silent"));
+    good(|history| taken_over(history, 60, "uid-of-two", "LongDead"));
+    good(|history| taken_over(history, 0, "uid-of-two", "PodGone"));
+}
+
+#[test]
+fn a_lease_that_was_deleted_is_taken_over_from_nobody() {
+    good(|history| {
+        let running = request("b", Phase::Running, 2);
+        after(history, &running, [Kept::LeaseGone]);
+        history.runs[2].takeover = None;
+    });
+}
+
+#[test]
+fn a_request_that_is_deleted_while_it_runs() {
+    good(|history| {
+        let end = position(history, &request("a", Phase::Succeeded, 1));
+        history.kept[end] = Kept::RequestGone("a".into());
+    });
+}
+
+#[test]
+fn a_renewal_is_no_grant() {
+    good(|history| {
+        // Others come and go while the holder runs one that is queued again, and is cancelled.
+        let running = request("b", Phase::Running, 3);
+        let Kept::Request(cancelled) = running.clone() else { unreachable!("it is one") };
+        let cancelled = Kept::Request(Request { barred: true, ..cancelled });
+        let renewed = || lease("two_b_1", 3, "b", 10);
+        after(history, &running, [cancelled, renewed(), renewed()]);
+        let queued = request("b", Phase::Queued, 2);
+        let other = request("A", Phase::Queued, None);
+        let gone = Kept::RequestGone("A".into());
+        after(history, &queued, [other, renewed(), renewed(), gone]);
+    });
 }

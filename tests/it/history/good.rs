@@ -20,7 +20,8 @@ pub(super) fn at(second: i64) -> DateTime<Utc> {
 pub(super) fn request(uid: &str, phase: Phase, run: impl Into<Option<i64>>) -> Kept {
     let place = uid.bytes().map(i64::from).sum::<i64>();
     let order = (0, place, 0, "space".to_owned(), uid.to_owned());
-    Kept::Request(Request { uid: uid.to_owned(), phase, run: run.into(), order, ready: true })
+    let (uid, barred) = (uid.to_owned(), phase.is_terminal());
+    Kept::Request(Request { uid, phase, run: run.into(), order, ready: true, barred })
 }
 
 pub(super) fn lease(holder: &str, number: i64, request: &str, second: i64) -> Kept {

@@ -141,6 +141,7 @@ fn request(request: &SyncRequest) -> Kept {
             request.name_any(),
         ),
         ready: !stopped && status.next_attempt_at.is_none(),
+        barred: stopped || status.phase.is_terminal(),
     })
 }
 

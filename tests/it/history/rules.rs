@@ -37,10 +37,11 @@ fn fenced(history: &History, found: &mut Found) {
         match accepted {
             Accepted::Activated { run, holder } => {
                 let again = (*run, holder) == (active.0, &active.1);
-                found.unless(again || *run > active.0, Rule::Fenced, || {
+                let newer = *run > active.0;
+                found.unless(again || newer, Rule::Fenced, || {
                     format!("run {run} of {holder} was activated after run {}", active.0)
                 });
-                if *run > active.0 {
+                if newer {
                     active = (*run, holder.clone());
                 }
             }
@@ -170,6 +171,7 @@ fn queue(history: &History, found: &mut Found) {
         });
     }
     turns(history, found);
+    barred(history, found);
 }
 
 /// How each request stands at the end, those that are deleted apart.
@@ -224,13 +226,39 @@ fn turns(history: &History, found: &mut Found) {
     }
 }
 
+/// Nobody is granted the Lease for a request that could not start when the version that the grant has
+/// replaced came to be, and at no time since: it was not read anew.
+fn barred(history: &History, found: &mut Found) {
+    let mut barred: BTreeSet<&Uid> = BTreeSet::new();
+    let mut then: BTreeSet<&Uid> = BTreeSet::new();
+    let mut granted = 0;
+    for kept in &history.kept {
+        match kept {
+            Kept::RequestGone(uid) => drop(barred.insert(uid)),
+            Kept::Request(request) if request.barred => drop(barred.insert(&request.uid)),
+            Kept::Request(request) => {
+                barred.remove(&request.uid);
+                then.remove(&request.uid);
+            }
+            Kept::LeaseGone => {}
+            Kept::Lease(lease) => {
+                let is_grant = lease.number > granted;
+                let request = lease.request.as_ref().filter(|it| is_grant && then.contains(it));
+                found.unless(request.is_none(), Rule::Queue, || {
+                    let request = request.map_or("", |uid| uid);
+                    format!("{request} was granted run {} and may not start", lease.number)
+                });
+                granted = granted.max(lease.number);
+                then.clone_from(&barred);
+            }
+        }
+    }
+}
+
 fn takeovers(history: &History, found: &mut Found) {
     let Some(times) = history.times else { return };
-    let reasons: BTreeMap<i64, &str> = history
-        .runs
-        .iter()
-        .filter_map(|run| Some((run.number, run.takeover.as_deref()?)))
-        .collect();
+    let reasons: BTreeMap<i64, Option<&str>> =
+        history.runs.iter().map(|run| (run.number, run.takeover.as_deref())).collect();
     for (before, lease) in grants(history) {
         let Some((old, holder)) = before.and_then(|old| Some((old, old.holder.as_ref()?))) else {
             continue;
@@ -243,13 +271,14 @@ fn takeovers(history: &History, found: &mut Found) {
         };
         let own = !lease.pod_uid.is_empty() && lease.pod_uid == old.pod_uid;
         let holds = match *reason {
-            "OwnEarlier" => own,
-            "Silent" => lasted(times.stale_after),
-            "PodGone" => !own && lasted(3 * times.heartbeat),
-            "LongDead" => lasted(times.stale_after),
+            Some("OwnEarlier") => own,
+            Some("Silent") => lasted(times.stale_after),
+            Some("PodGone") => !own && lasted(3 * times.heartbeat),
+            Some("LongDead") => lasted(times.stale_after),
             _ => false,
         };
         found.unless(holds, Rule::Takeover, || {
+            let reason = reason.unwrap_or("for no reason");
             format!("run {} took over from {holder} after {silence:?}: {reason}", lease.number)
         });
     }

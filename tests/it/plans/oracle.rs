@@ -136,7 +136,8 @@ mod tests {
 
     fn request(phase: Phase) -> Kept {
         let order = (0, 0, 0, String::new(), String::new());
-        Kept::Request(Request { uid: "u".into(), phase, run: Some(1), order, ready: true })
+        let (uid, barred) = ("u".into(), phase.is_terminal());
+        Kept::Request(Request { uid, phase, run: Some(1), order, ready: true, barred })
     }
 
     fn run(number: i64, takeover: Option<&str>) -> Run {

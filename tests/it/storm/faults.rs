@@ -1,5 +1,4 @@
-//! What is done for each kind: to the processes and to the people's side. Each hits a run in its
-//! middle, held at GitHub, and lets it go on when it has seen what it wants to see.
+//! One fault, in the middle of a run: held at GitHub, it goes on when the fault has done what it can.
 
 use std::time::Duration;
 
@@ -8,12 +7,21 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use singletrack::api::{RunType, SyncRequest, SyncRequestSpec};
 
-use super::fleet::{Fleet, TIMES};
-use super::kind::Kind;
+use super::fleet::{AT_MOST, Fleet, TIMES};
+use super::kind::{Group, Kind};
 use super::users::say;
 use crate::history::BY_HAND;
-use crate::stand_in::{Fault, Matcher};
+use crate::stand_in::{Fault, Gate, Matcher};
 use crate::support::{Random, cluster};
+
+/// Where a fault strikes.
+pub(super) struct Blow {
+    pub(super) kind: Kind,
+    /// The replica that has the lock, or any if none is known to have it.
+    pub(super) at: usize,
+    /// What holds the run.
+    pub(super) gate: Gate,
+}
 
 impl Fleet {
     /// Does it. Whether a run was running.
@@ -23,6 +31,26 @@ impl Fleet {
             Some(at) => at,
             None => random.below(self.replicas.len()),
         };
+        let blow = Blow { kind, at, gate };
+        match kind.group() {
+            Group::Processes => self.strike_processes(blow, random).await,
+            Group::Api => self.strike_api(blow, random).await,
+            Group::Cluster => self.strike_cluster(blow, random).await,
+            Group::People => self.strike_objects(blow, random).await,
+            Group::GitHub => self.strike_github(&blow, random),
+            Group::Disk => self.strike_disk(blow, random).await,
+            Group::Store => self.strike_store(blow, random).await,
+        }
+        is_held
+    }
+
+    /// A time in which heartbeats are missed, or none. This is the fault itself: nothing is awaited.
+    pub(super) async fn for_a_while(&self, random: &mut Random) {
+        let heartbeats = u32::try_from(random.below(6) + 1).expect("it is small");
+        tokio::time::sleep(TIMES.heartbeat * heartbeats).await;
+    }
+
+    async fn strike_processes(&mut self, Blow { kind, at, gate }: Blow, random: &mut Random) {
         match kind {
             Kind::HolderKilled | Kind::HolderReplaced => {
                 self.replicas[at].operator.kill();
@@ -39,96 +67,62 @@ impl Fleet {
                 gate.open();
                 self.start_again(other, random.percent(50));
             }
-            Kind::HolderStopped => {
-                self.stop(at).await;
-                gate.open();
-            }
+            Kind::HolderStopped => self.stop(at).await,
             Kind::RollingRestart => {
                 for at in 0..self.replicas.len() {
                     self.stop(at).await;
                     self.replicas[at].operator.says("the operator has started").await;
                 }
-                gate.open();
             }
-            Kind::HolderPaused => {
+            kind => {
                 self.replicas[at].operator.pause();
-                self.taken_over().await;
+                match kind {
+                    Kind::HolderPaused => self.taken_over().await,
+                    _ => tokio::time::sleep(TIMES.heartbeat * 2).await,
+                }
                 gate.open();
                 self.replicas[at].operator.go_on();
             }
-            Kind::HolderStutters => {
-                self.replicas[at].operator.pause();
-                tokio::time::sleep(TIMES.heartbeat * 2).await;
-                self.replicas[at].operator.go_on();
-                gate.open();
-            }
+        }
+    }
+
+    async fn stop(&mut self, at: usize) {
+        // However it ends: what it says then is looked at in the end.
+        self.replicas[at].operator.terminate().await;
+        self.start_again(at, false);
+    }
+
+    async fn strike_cluster(&self, blow: Blow, random: &mut Random) {
+        let (pause, go_on) = match blow.kind {
+            Kind::ApiRestarted => return cluster().command("restart").await,
+            Kind::ApiPaused => ("pause second", "continue second"),
+            _ => ("pause etcd", "continue etcd"),
+        };
+        cluster().command(pause).await;
+        self.for_a_while(random).await;
+        blow.gate.open();
+        cluster().command(go_on).await;
+    }
+
+    async fn strike_objects(&self, blow: Blow, random: &mut Random) {
+        match blow.kind {
             Kind::LeaseDeleted => {
                 let _ = self.space.leases().delete("singletrack", &DeleteParams::default()).await;
-                gate.open();
             }
             Kind::LeaseFreed | Kind::LeaseTaken => {
-                let somebody = if kind == Kind::LeaseFreed { "" } else { BY_HAND };
-                let spec = json!({"spec": {"holderIdentity": somebody}});
-                let (params, patch) = (PatchParams::default(), Patch::Merge(spec));
+                let holder = if blow.kind == Kind::LeaseFreed { "" } else { BY_HAND };
+                let patch = Patch::Merge(json!({"spec": {"holderIdentity": holder}}));
+                let params = PatchParams::default();
                 let _ = self.space.leases().patch("singletrack", &params, &patch).await;
                 if random.percent(50) {
                     self.taken_over().await;
                 }
-                gate.open();
             }
-            Kind::RunCancelled | Kind::RunDeleted | Kind::RunRecreated | Kind::RunSuspended => {
-                self.change_its_mind(kind).await;
-                gate.open();
-            }
-            Kind::GitHubErrors => {
-                let error = Fault::html(http::StatusCode::BAD_GATEWAY);
-                self.github.inject(Matcher::any(), 0, Some(random.below(6) + 1), error);
-                gate.open();
-            }
-            Kind::GitHubResets => {
-                self.github.inject(Matcher::any(), 0, Some(random.below(4) + 1), Fault::Reset);
-                gate.open();
-            }
-            Kind::GitHubSlow => {
-                let delay = Duration::from_millis(200);
-                self.github.inject(Matcher::any(), 0, Some(10), Fault::Slow { delay });
-                gate.open();
-            }
-            Kind::ApiPaused => {
-                cluster().command("pause second").await;
-                self.for_a_while(random).await;
-                gate.open();
-                cluster().command("continue second").await;
-            }
-            Kind::ApiRestarted => {
-                cluster().command("restart").await;
-                gate.open();
-            }
-            Kind::EtcdPaused => {
-                cluster().command("pause etcd").await;
-                self.for_a_while(random).await;
-                gate.open();
-                cluster().command("continue etcd").await;
-            }
-            of_the_api => match of_the_api.is_of_the_store() {
-                true => self.strike_store(of_the_api, at, gate, random).await,
-                false => self.strike_api(of_the_api, at, gate, random).await,
-            },
+            kind => self.change_its_mind(kind).await,
         }
-        is_held
     }
 
-    /// A time in which heartbeats are missed, or none. This is the fault itself: nothing is awaited.
-    pub(super) async fn for_a_while(&self, random: &mut Random) {
-        let heartbeats = u32::try_from(random.below(6) + 1).expect("it is small");
-        tokio::time::sleep(TIMES.heartbeat * heartbeats).await;
-    }
-
-    async fn stop(&mut self, at: usize) {
-        let _ = self.replicas[at].operator.terminate().await;
-        self.start_again(at, false);
-    }
-
+    /// Somebody changes his mind about the request that runs.
     async fn change_its_mind(&self, kind: Kind) {
         let Some(running) = self.board.running() else { return };
         let (name, requests) = (running.name_any(), self.space.requests());
@@ -144,9 +138,18 @@ impl Fleet {
         if kind == Kind::RunRecreated {
             let mut seen = self.board.seen();
             let gone = seen.wait_for(|shown| !shown.contains_key(&name));
-            let _ = tokio::time::timeout(super::fleet::AT_MOST, gone).await;
+            let _ = tokio::time::timeout(AT_MOST, gone).await;
             let request = SyncRequest::new(&name, SyncRequestSpec::of(RunType::Manual));
             let _ = requests.create(&PostParams::default(), &request).await;
         }
+    }
+
+    fn strike_github(&self, blow: &Blow, random: &mut Random) {
+        let (times, fault) = match blow.kind {
+            Kind::GitHubErrors => (6, Fault::html(http::StatusCode::BAD_GATEWAY)),
+            Kind::GitHubResets => (4, Fault::Reset),
+            _ => (10, Fault::Slow { delay: Duration::from_millis(200) }),
+        };
+        self.github.inject(Matcher::any(), 0, Some(random.below(times) + 1), fault);
     }
 }

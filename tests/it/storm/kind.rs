@@ -7,6 +7,21 @@ pub(super) enum Base {
     Postgres,
 }
 
+/// What a kind happens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    Processes,
+    /// The API server as one replica sees it.
+    Api,
+    /// The API server and etcd themselves.
+    Cluster,
+    /// What people may do to the Lease and to requests.
+    People,
+    GitHub,
+    Disk,
+    Store,
+}
+
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -143,21 +158,45 @@ impl Kind {
         kinds
     }
 
+    pub(super) fn group(self) -> Group {
+        match self {
+            Self::HolderKilled
+            | Self::HolderReplaced
+            | Self::OtherKilled
+            | Self::HolderStopped
+            | Self::RollingRestart
+            | Self::HolderPaused
+            | Self::HolderStutters => Group::Processes,
+            Self::HolderCutOff
+            | Self::AnswersLost
+            | Self::LeaseWritesLate
+            | Self::ApiErrors
+            | Self::ApiBusy
+            | Self::ApiAnswersCut
+            | Self::ApiSlow
+            | Self::WatchesFrozen
+            | Self::WatchesExpired => Group::Api,
+            Self::ApiPaused | Self::ApiRestarted | Self::EtcdPaused => Group::Cluster,
+            Self::LeaseDeleted
+            | Self::LeaseFreed
+            | Self::LeaseTaken
+            | Self::RunCancelled
+            | Self::RunDeleted
+            | Self::RunRecreated
+            | Self::RunSuspended => Group::People,
+            Self::GitHubErrors | Self::GitHubResets | Self::GitHubSlow => Group::GitHub,
+            Self::StoreWriteKilled | Self::DiskFull | Self::DiskSlow => Group::Disk,
+            Self::StoreLocked
+            | Self::StoreCrashed
+            | Self::StoreReadOnly
+            | Self::StoreCut
+            | Self::StoreSilent
+            | Self::CommitsUnheard => Group::Store,
+        }
+    }
+
     /// Whether a replica may decide by what is not so any more, which is no fault of the queue.
     pub(super) fn makes_views_old(self) -> bool {
-        matches!(
-            self,
-            Self::HolderPaused
-                | Self::HolderCutOff
-                | Self::ApiErrors
-                | Self::ApiBusy
-                | Self::ApiAnswersCut
-                | Self::ApiSlow
-                | Self::WatchesFrozen
-                | Self::WatchesExpired
-                | Self::ApiPaused
-                | Self::ApiRestarted
-                | Self::EtcdPaused
-        )
+        self == Self::HolderPaused || matches!(self.group(), Group::Api | Group::Cluster)
     }
 }

@@ -40,13 +40,13 @@ async fn rounds(base: Base, seed: u64, until: Instant, api: kube::Client, alone:
         let round = Round { base, seed: seed + number, alone };
         let end = until.min(Instant::now() + ROUND);
         let name = format!("SEED={} BASE={base:?}", round.seed);
-        let mut seen = Tally { rounds: 1, ..Tally::default() };
-        let told = AssertUnwindSafe(round.play(&api, end, &mut seen)).catch_unwind().await;
+        let mut round_tally = Tally { rounds: 1, ..Tally::default() };
+        let told = AssertUnwindSafe(round.play(&api, end, &mut round_tally)).catch_unwind().await;
         if told.is_err() {
-            seen.violations.push(name.clone());
+            round_tally.violations.push(name.clone());
         }
-        println!("{}", seen.summary(ROUND.as_secs_f64() / 60.0, round.seed));
-        tally.add(seen);
+        println!("{}", round_tally.summary(ROUND.as_secs_f64() / 60.0, round.seed));
+        tally.add(round_tally);
         if Instant::now() + Duration::from_secs(5) > until {
             break;
         }

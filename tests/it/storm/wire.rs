@@ -6,27 +6,10 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use serde_json::json;
 
+use super::faults::Blow;
 use super::fleet::{AT_MOST, Fleet, TIMES};
 use super::kind::Kind;
-use crate::stand_in::Gate;
 use crate::support::{Action, Random, Rule};
-
-impl Kind {
-    pub(super) fn is_of_the_store(self) -> bool {
-        matches!(
-            self,
-            Self::StoreLocked
-                | Self::StoreWriteKilled
-                | Self::DiskFull
-                | Self::DiskSlow
-                | Self::StoreCrashed
-                | Self::StoreReadOnly
-                | Self::StoreCut
-                | Self::StoreSilent
-                | Self::CommitsUnheard
-        )
-    }
-}
 
 /// What an API server in trouble says.
 fn refusal(code: StatusCode, reason: &str) -> Action {
@@ -36,18 +19,10 @@ fn refusal(code: StatusCode, reason: &str) -> Action {
 }
 
 impl Fleet {
-    pub(super) async fn strike_api(
-        &mut self,
-        kind: Kind,
-        at: usize,
-        gate: Gate,
-        random: &mut Random,
-    ) {
-        let proxy = &self.replicas[at].proxy;
-        let some = random.below(12) + 1;
-        let every = |action| Rule { times: some, ..Rule::every("/", action) };
+    pub(super) async fn strike_api(&self, Blow { kind, at, gate }: Blow, random: &mut Random) {
         match kind {
             Kind::HolderCutOff => {
+                let proxy = &self.replicas[at].proxy;
                 proxy.freeze_watches(true);
                 proxy.rule(Rule::every("/", Action::DropCall));
                 self.taken_over().await;
@@ -55,18 +30,11 @@ impl Fleet {
                 // What it does now is late, and only the database can say so.
                 self.for_a_while(random).await;
             }
-            Kind::AnswersLost => {
-                let method = random.pick(&[Method::PUT, Method::PATCH, Method::POST]);
-                let times = random.below(3) + 1;
-                let lost = Rule { times, ..Rule::every("/", Action::DropAnswer) };
-                proxy.rule(Rule { method: Some(method), ..lost });
-                gate.open();
-                self.for_a_while(random).await;
-            }
             Kind::LeaseWritesLate => {
                 let (open, held) = tokio::sync::watch::channel(false);
-                let late = Rule { times: some, ..Rule::every("/leases/", Action::Hold(held)) };
-                proxy.rule(Rule { method: Some(Method::PUT), ..late });
+                let times = random.below(12) + 1;
+                let late = Rule { times, ..Rule::every("/leases/", Action::Hold(held)) };
+                self.replicas[at].proxy.rule(Rule { method: Some(Method::PUT), ..late });
                 gate.open();
                 match random.percent(50) {
                     true => self.taken_over().await,
@@ -74,30 +42,7 @@ impl Fleet {
                 }
                 open.send_replace(true);
             }
-            Kind::ApiErrors => {
-                let code = StatusCode::INTERNAL_SERVER_ERROR;
-                proxy.rule(every(refusal(code, "InternalError")));
-                gate.open();
-                self.for_a_while(random).await;
-            }
-            Kind::ApiBusy => {
-                let code = StatusCode::TOO_MANY_REQUESTS;
-                proxy.rule(every(refusal(code, "TooManyRequests")));
-                gate.open();
-                self.for_a_while(random).await;
-            }
-            Kind::ApiAnswersCut => {
-                proxy.rule(every(Action::CutBody(random.below(400))));
-                gate.open();
-                self.for_a_while(random).await;
-            }
-            Kind::ApiSlow => {
-                let delay = Duration::from_millis(u64::try_from(random.below(700)).expect("small"));
-                proxy.rule(Rule::every("/", Action::Delay(delay)));
-                gate.open();
-                self.for_a_while(random).await;
-            }
-            _ => {
+            Kind::WatchesFrozen | Kind::WatchesExpired => {
                 let seeing = random.below(self.replicas.len());
                 let proxy = &self.replicas[seeing].proxy;
                 proxy.freeze_watches(true);
@@ -106,7 +51,11 @@ impl Fleet {
                 if kind == Kind::WatchesExpired {
                     proxy.expire_watches();
                 }
-                proxy.freeze_watches(false);
+            }
+            weather => {
+                self.replicas[at].proxy.rule(bad_weather(weather, random));
+                gate.open();
+                self.for_a_while(random).await;
             }
         }
         self.clear();
@@ -120,84 +69,55 @@ impl Fleet {
         }
     }
 
-    pub(super) async fn strike_store(
-        &mut self,
-        kind: Kind,
-        at: usize,
-        gate: Gate,
-        random: &mut Random,
-    ) {
-        match kind {
-            Kind::StoreLocked => {
-                let held = self.home.lock().await;
-                gate.open();
-                self.for_a_while(random).await;
-                held.release().await;
+    pub(super) async fn strike_disk(&mut self, Blow { kind, at, gate }: Blow, random: &mut Random) {
+        let times = random.below(8) + 1;
+        let fault = match kind {
+            Kind::StoreWriteKilled => format!("pwrite64:signal=SIGKILL:when={times}"),
+            Kind::DiskFull => format!("pwrite64:error=ENOSPC:when=1..{times}"),
+            _ => "pwrite64:delay_enter=30000".to_owned(),
+        };
+        let traced = self.trace(at, &fault);
+        gate.open();
+        if kind != Kind::StoreWriteKilled {
+            return self.for_a_while(random).await;
+        }
+        let dies = async {
+            while self.replicas[at].operator.has_ended().is_none() {
+                tokio::time::sleep(TIMES.heartbeat / 20).await;
             }
-            Kind::StoreWriteKilled => {
-                let when = random.below(8) + 1;
-                let kill = format!("pwrite64:signal=SIGKILL:when={when}");
-                let strace = self.strace(at, "pwrite64", &kill);
-                gate.open();
-                let dies = async {
-                    while self.replicas[at].operator.has_ended().is_none() {
-                        tokio::time::sleep(Duration::from_millis(20)).await;
-                    }
-                };
-                let died = tokio::time::timeout(AT_MOST / 3, dies).await.is_ok();
-                drop(strace);
-                if died {
-                    self.start_again(at, random.percent(50));
-                }
-            }
-            Kind::DiskFull => {
-                let full = format!("pwrite64:error=ENOSPC:when=1..{}", random.below(6) + 1);
-                let strace = self.strace(at, "pwrite64", &full);
-                gate.open();
-                self.for_a_while(random).await;
-                drop(strace);
-            }
-            Kind::DiskSlow => {
-                let strace = self.strace(at, "pwrite64", "pwrite64:delay_enter=30000");
-                gate.open();
-                self.for_a_while(random).await;
-                drop(strace);
-            }
-            Kind::StoreCrashed => {
-                let server = self.server.as_ref().expect("there is a server");
-                tokio::task::block_in_place(|| server.crash());
-                gate.open();
-                self.for_a_while(random).await;
-                let server = self.server.as_ref().expect("there is a server");
-                tokio::task::block_in_place(|| server.start_again());
-            }
-            Kind::StoreReadOnly => {
-                let database = self.home.database().expect("it is on a server");
-                database.set_read_only(true).await;
-                gate.open();
-                self.for_a_while(random).await;
-                database.set_read_only(false).await;
-            }
-            _ => self.pull_cable(kind, gate, random).await,
+        };
+        let is_dead = tokio::time::timeout(AT_MOST / 3, dies).await.is_ok();
+        drop(traced);
+        if is_dead {
+            self.start_again(at, random.percent(50));
         }
     }
 
-    async fn pull_cable(&self, kind: Kind, gate: Gate, random: &mut Random) {
-        let cable = self.cable.as_ref().expect("there is a cable");
-        match kind {
-            Kind::StoreCut => {
-                cable.cut();
-                gate.open();
+    pub(super) async fn strike_store(&self, blow: Blow, random: &mut Random) {
+        let (server, cable) = (self.server.as_ref(), self.cable.as_ref());
+        match (blow.kind, server.zip(cable).zip(self.home.database())) {
+            (Kind::StoreCrashed, Some(((server, _), _))) => {
+                tokio::task::block_in_place(|| server.crash());
+                blow.gate.open();
+                self.for_a_while(random).await;
+                tokio::task::block_in_place(|| server.start_again());
             }
-            Kind::StoreSilent => {
+            (Kind::StoreReadOnly, Some((_, database))) => {
+                database.set_read_only(true).await;
+                blow.gate.open();
+                self.for_a_while(random).await;
+                database.set_read_only(false).await;
+            }
+            (Kind::StoreCut, Some(((_, cable), _))) => cable.cut(),
+            (Kind::StoreSilent, Some(((_, cable), _))) => {
                 cable.silence(true);
-                gate.open();
+                blow.gate.open();
                 self.for_a_while(random).await;
                 cable.silence(false);
             }
-            _ => {
+            (Kind::CommitsUnheard, Some(((_, cable), _))) => {
                 cable.lose_commits(random.below(3) + 1);
-                gate.open();
+                blow.gate.open();
                 let lost = async {
                     while cable.to_lose() > 0 {
                         tokio::time::sleep(TIMES.heartbeat / 10).await;
@@ -206,21 +126,44 @@ impl Fleet {
                 let _ = tokio::time::timeout(AT_MOST, lost).await;
                 cable.lose_commits(0);
             }
+            _ => {
+                let held = self.home.lock().await;
+                blow.gate.open();
+                self.for_a_while(random).await;
+                held.release().await;
+            }
         }
     }
 
     /// Injects a fault into the operator's writes of its database file, while the result lives.
-    fn strace(&self, at: usize, call: &str, fault: &str) -> Traced {
-        let wal = self.home.folder().join("store.db-wal");
+    fn trace(&self, at: usize, fault: &str) -> Traced {
         let child = std::process::Command::new("strace")
             .args(["-f", "-qq", "-p", &self.replicas[at].operator.pid().to_string(), "-P"])
-            .arg(wal)
-            .args(["-e", &format!("trace={call}"), "-e", &format!("inject={fault}")])
-            .args(["-o", "/dev/null"])
+            .arg(self.home.folder().join("store.db-wal"))
+            .args(["-e", "trace=pwrite64", "-e", &format!("inject={fault}"), "-o", "/dev/null"])
             .stderr(Stdio::null())
             .spawn()
             .expect("strace is there: apt install strace");
         Traced(child)
+    }
+}
+
+/// What the API server does to some or all calls of a replica.
+fn bad_weather(kind: Kind, random: &mut Random) -> Rule {
+    let some = random.below(12) + 1;
+    let times = |times, action| Rule { times, ..Rule::every("/", action) };
+    match kind {
+        Kind::AnswersLost => {
+            let method = random.pick(&[Method::PUT, Method::PATCH, Method::POST]);
+            Rule { method: Some(method), ..times(random.below(3) + 1, Action::DropAnswer) }
+        }
+        Kind::ApiErrors => times(some, refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalError")),
+        Kind::ApiBusy => times(some, refusal(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests")),
+        Kind::ApiAnswersCut => times(some, Action::CutBody(random.below(400))),
+        _ => {
+            let millis = u64::try_from(random.below(700)).expect("it is small");
+            Rule::every("/", Action::Delay(Duration::from_millis(millis)))
+        }
     }
 }
 

@@ -146,6 +146,8 @@ fn ask_judge(relation: Relation, paused: bool, facts: Facts) -> Verdict {
         holder: Holder::parse(holder),
         pod_uid: pod_uid.to_owned(),
         renewed_at: (relation != Relation::Foreign).then_some(renewed_at),
+        // Its run takes longer than anybody may be silent.
+        acquired_at: (relation != Relation::Foreign).then_some(renewed_at - TimeDelta::hours(1)),
         paused,
         ..Record::default()
     };

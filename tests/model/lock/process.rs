@@ -56,7 +56,8 @@ impl<const N: usize> World<N> {
     /// A GET, judged with these facts.
     pub(super) fn look(&mut self, who: u8, facts: Facts) {
         let Some(lease) = self.lease else { return self.feed(who, Got::Gone) };
-        self.left.doubts -= u8::from(self.is_doubt(who, facts));
+        // A judge that doubts without any reason to needs no permission, and breaks a rule.
+        self.left.doubts = self.left.doubts.saturating_sub(u8::from(self.is_doubt(who, facts)));
         let verdict = self.verdict(who, facts, lease.paused);
         let cancelled = self.cancelled;
         let process = self.process(who);

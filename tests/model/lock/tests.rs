@@ -5,7 +5,7 @@ use super::shown::table;
 use super::world::Bad;
 use super::{Faults, Lock, Mutant};
 use crate::coverage::check_complete;
-use crate::explore::{explore, is_long, refute};
+use crate::explore::{Size, explore, refute};
 
 const NONE: Faults = Faults {
     timeouts: 0,
@@ -40,6 +40,9 @@ const SHORT: [Row; 11] = [
     ("an answer lost, a crash, a doubt", 2, 1, Faults { crashes: 1, ..DOUBT_LOST }, 12_222_153),
 ];
 
+/// With `MODEL=small`, only rows of fewer states.
+const SMALL: usize = 1_000_000;
+
 /// Those of `make model`. A row of 0 states has never been counted: it fails until the number is written down.
 const LONG: [Row; 4] = [
     ("a crash, the store emptied", 2, 2, Faults { crashes: 1, restores: 1, ..NONE }, 12_133_041),
@@ -70,9 +73,13 @@ fn check_with<const N: usize>(
 
 #[test]
 fn no_interleaving_breaks_the_lock() {
-    let long: &[Row] = if is_long() { &LONG } else { &[] };
+    let size = Size::asked();
+    let long: &[Row] = if size == Size::Long { &LONG } else { &[] };
     let (mut seen, mut wrong) = (0, Vec::new());
     for row in SHORT.iter().chain(long) {
+        if size == Size::Small && row.4 >= SMALL {
+            continue;
+        }
         let (bits, number) = check(*row);
         seen |= bits;
         wrong.extend(number);

@@ -2,23 +2,25 @@
 //! what a test names. Upstream calls are apart from the client's connection, so they land also after
 //! the client has given up.
 
+mod answer;
 mod log;
 mod rule;
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{Method, StatusCode};
-use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody};
+use http::Method;
+use http_body_util::BodyExt;
 use kube::Client;
 use tokio::sync::watch;
 
+use self::answer::{answer, cut, respond};
 use self::log::CallLog;
 use self::rule::in_words;
 pub(crate) use self::rule::{Action, Moment, Rule};
@@ -38,8 +40,10 @@ struct Shared {
     /// answered upstream.
     seen: watch::Sender<Vec<(String, bool)>>,
     watches: watch::Sender<Watches>,
-    /// What no client of ours may ask. The test fails with it.
+    /// What no operator may do, and was done. The test fails with it.
     forbidden: Mutex<Vec<String>>,
+    /// The writes of a Lease.
+    put: Mutex<HashSet<Bytes>>,
     log: Option<CallLog>,
     /// The writes that have arrived, in words.
     writes: Mutex<Vec<String>>,
@@ -70,6 +74,7 @@ impl Proxy {
             client,
             log: log.map(|(path, replica)| CallLog::create(path, replica)),
             forbidden: Mutex::default(),
+            put: Mutex::default(),
             rules: Mutex::default(),
             seen: watch::Sender::default(),
             watches: watch::Sender::default(),
@@ -114,6 +119,19 @@ impl Proxy {
     ) -> watch::Sender<bool> {
         let (gate, held) = watch::channel(false);
         self.rule(Rule { method: Some(method), path, body, action: Action::Hold(held), times: 1 });
+        gate
+    }
+
+    /// Holds the answer to the next call of this kind; sending `true` lets it through.
+    pub(crate) fn hold_answer(
+        &self,
+        method: Method,
+        path: &'static str,
+        body: &'static str,
+    ) -> watch::Sender<bool> {
+        let (gate, held) = watch::channel(false);
+        let (method, action) = (Some(method), Action::HoldAnswer(held));
+        self.rule(Rule { method, path, body, action, times: 1 });
         gate
     }
 
@@ -185,7 +203,7 @@ impl Drop for Proxy {
         self.server.abort();
         let forbidden = self.shared.forbidden.lock().unwrap_or_else(PoisonError::into_inner);
         if !std::thread::panicking() {
-            assert!(forbidden.is_empty(), "no decision may rest on a cached answer: {forbidden:?}");
+            assert!(forbidden.is_empty(), "misuse: {}", forbidden.join(", "));
         }
     }
 }
@@ -194,7 +212,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let (mut parts, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let call = format!("{} {}", parts.method, parts.uri);
-    shared.judge(&parts.method, &call);
+    shared.judge(&parts.method, &call, &body);
     let logged = shared.log.as_ref().map(|log| log.call(&call, &body));
     let action = shared.action(&parts.method, &call, &body);
     let watches = call.contains("watch=");
@@ -210,7 +228,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Some(action) => shared.perform(action, forwarded, watches).await,
         None => {
             let upstream = shared.client.send(forwarded).await;
-            shared.seen.send_modify(|seen| seen.push((format!("answered {answered}"), false)));
+            shared.answered(&answered);
             respond(upstream, watches.then(|| shared.watches.subscribe()))
         }
     };
@@ -240,9 +258,14 @@ impl Shared {
 
     /// What a rule wants to happen to a call.
     async fn perform(&self, action: Action, call: Call, watches: bool) -> Response {
+        let name = format!("{} {}", call.method(), call.uri());
         let client = self.client.clone();
         match action {
             Action::Answer(status, text) => answer(status, text),
+            Action::AnswerInstead(status, text) => {
+                let _ = client.send(call).await;
+                answer(status, text)
+            }
             Action::DropCall => std::future::pending().await,
             Action::DropAnswer => {
                 let _ = client.send(call).await;
@@ -258,7 +281,9 @@ impl Shared {
                     let _ = held.wait_for(|open| *open).await;
                     client.send(call).await
                 });
-                respond(upstream.await.expect("the call is made"), None)
+                let upstream = upstream.await.expect("the call is made");
+                self.answered(&name);
+                respond(upstream, None)
             }
             Action::Delay(time) => {
                 let upstream = tokio::spawn(async move {
@@ -272,14 +297,28 @@ impl Shared {
         }
     }
 
-    /// No decision of ours may rest on an answer from a cache, and every one of ours is read singly.
-    fn judge(&self, method: &Method, call: &str) {
+    fn answered(&self, call: &str) {
+        self.seen.send_modify(|seen| seen.push((format!("answered {call}"), false)));
+    }
+
+    /// Takes note of what no operator may do: no decision may rest on an answer from a cache, and a
+    /// write of the Lease has a newer renewTime each time, unless a client repeats it by itself.
+    fn judge(&self, method: &Method, call: &str, body: &Bytes) {
         let (path, query) = call.split_once('?').unwrap_or((call, ""));
         let decided = ["/leases/", "/syncrequests/", "/pods/"].iter().any(|it| path.contains(it));
         let cached = query.split('&').any(|it| it == "resourceVersion=0");
         let single = *method == Method::GET && decided && query.contains("resourceVersion=");
+        let forbid = |what: &str| {
+            let mut forbidden = self.forbidden.lock().unwrap_or_else(PoisonError::into_inner);
+            forbidden.push(format!("{call} {what}"));
+        };
         if cached || single {
-            self.forbidden.lock().unwrap_or_else(PoisonError::into_inner).push(call.to_owned());
+            forbid("asks a cache");
+        }
+        let of_lease = *method == Method::PUT && path.contains("/leases/");
+        if of_lease && !self.put.lock().unwrap_or_else(PoisonError::into_inner).insert(body.clone())
+        {
+            forbid("is made twice");
         }
     }
 
@@ -302,65 +341,4 @@ impl Shared {
         rule.times -= 1;
         Some(rule.action.clone())
     }
-}
-
-/// The upstream's answer; each part of a watch waits while the watches are frozen.
-fn respond(
-    upstream: kube::Result<Response<kube::client::Body>>,
-    watches: Option<watch::Receiver<Watches>>,
-) -> Response {
-    let (parts, body) = match upstream {
-        Err(error) => return answer(StatusCode::BAD_GATEWAY, error.to_string()),
-        Ok(upstream) => upstream.into_parts(),
-    };
-    let Some(watches) = watches else { return Response::from_parts(parts, Body::new(body)) };
-    let before = watches.borrow().expired;
-    let state = Some((body, watches));
-    let frames = futures::stream::unfold(state, move |state| async move {
-        let (mut body, mut watches) = state?;
-        let mut expired = watches.clone();
-        let next = async {
-            let frame = body.frame().await?;
-            let _ = watches.wait_for(|watches| !watches.frozen).await;
-            Some(frame)
-        };
-        tokio::select! {
-            frame = next => Some((frame?, Some((body, watches)))),
-            Ok(_) = expired.wait_for(|watches| watches.expired > before) => {
-                Some((Ok(Frame::data(Bytes::from(TOO_OLD))), None))
-            }
-        }
-    });
-    Response::from_parts(parts, Body::new(StreamBody::new(frames)))
-}
-
-/// What the API server says at the end of a watch that cannot go on.
-const TOO_OLD: &str = concat!(
-    r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"#,
-    r#""status":"Failure","message":"too old resource version","reason":"Expired","code":410}}"#,
-    "\n"
-);
-
-/// Breaks the connection after so many bytes.
-fn cut(response: Response, bytes: usize) -> Response {
-    let (mut parts, body) = response.into_parts();
-    parts.headers.remove(http::header::CONTENT_LENGTH);
-    let state = (body.into_data_stream(), bytes);
-    let frames = futures::stream::unfold(Some(state), |state| async move {
-        let (mut body, left) = state?;
-        match futures::StreamExt::next(&mut body).await? {
-            Ok(data) if data.len() <= left => {
-                let left = left - data.len();
-                Some((Ok(data), Some((body, left))))
-            }
-            Ok(_) => Some((Err(std::io::Error::other("cut")), None)),
-            Err(error) => Some((Err(std::io::Error::other(error)), None)),
-        }
-    });
-    Response::from_parts(parts, Body::from_stream(frames))
-}
-
-fn answer(status: StatusCode, text: String) -> Response {
-    let response = Response::builder().status(status).header("content-type", "application/json");
-    response.body(Body::from(text)).expect("a response")
 }

@@ -30,6 +30,8 @@ pub(crate) enum Action {
     DropAnswer,
     /// Never forwards it, and never answers.
     DropCall,
+    /// Forwards the call, and gives this answer instead of the real one.
+    AnswerInstead(StatusCode, String),
     /// Answers by itself.
     Answer(StatusCode, String),
     /// Forwards it after this time.

@@ -1,0 +1,4 @@
+//! The clock.
+
+#[path = "../../src/process/clock.rs"]
+pub mod clock;
