@@ -19,6 +19,18 @@ use crate::history::{Floor, History, Recorder, Rule};
 use crate::requests::holder;
 use crate::support::{Command, Random, TOKEN, awaited, data, dump, poll};
 
+/// When the storm is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    At(Instant),
+    /// After so many faults.
+    After(usize),
+}
+
+/// The first faults of a round that is over after a number of them: in each of them a holder is
+/// replaced.
+const FIRST: [Kind; 3] = [Kind::HolderKilled, Kind::HolderPaused, Kind::HolderCutOff];
+
 pub(super) struct Round {
     pub(super) base: Base,
     pub(super) seed: u64,
@@ -28,7 +40,7 @@ pub(super) struct Round {
 
 impl Round {
     /// Plays it. What has happened is in `tally` also when it fails.
-    pub(super) async fn play(&self, api: &Client, end: Instant, tally: &mut Tally) {
+    pub(super) async fn play(&self, api: &Client, end: End, tally: &mut Tally) {
         let mut random = Random::new(self.seed);
         // A part of all kinds, so that rounds differ in more than the order.
         let mut kinds = Kind::of(self.base, self.alone);
@@ -43,8 +55,15 @@ impl Round {
         let github = Arc::clone(&fleet.github);
         let change = move |number| github.world(|world| work(world, number));
         let users = Users::start(&fleet.space, &fleet.board, load, random.clone(), change);
-        while Instant::now() < end {
-            let kind = random.pick(&kinds);
+        for number in 0.. {
+            let (over, first) = match end {
+                End::At(time) => (Instant::now() >= time, None),
+                End::After(count) => (number >= count, FIRST.get(number).copied()),
+            };
+            if over {
+                break;
+            }
+            let kind = first.unwrap_or_else(|| random.pick(&kinds));
             let running = fleet.strike(kind, &mut random).await;
             tally.count(kind, running);
         }
@@ -58,7 +77,7 @@ impl Round {
         history.check_but(
             Floor { runs: 2, ..Floor::default() },
             // Who saw less than the others could not know whose turn it was.
-            kinds.iter().any(|kind| kind.makes_views_old()).then_some(Rule::Turns),
+            tally.faults.keys().any(|kind| kind.makes_views_old()).then_some(Rule::Turns),
         );
         check_words(&fleet, &history, &words).await;
         check_data(&fleet).await;

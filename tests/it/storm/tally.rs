@@ -96,11 +96,12 @@ impl Tally {
         text
     }
 
-    pub(super) fn summary(&self, minutes: f64, seed: u64) -> String {
+    /// All in one line, after the name of what it sums up.
+    pub(super) fn summary(&self, name: &str) -> String {
         let rarest = self.faults.iter().min_by_key(|(_, (_, running))| *running);
         let rarest = rarest.map_or("none".to_owned(), |(kind, (_, n))| format!("{kind:?}, {n}"));
         format!(
-            "chaos: SEED={seed} MINUTES={minutes} {} rounds; {} faults of {} kinds (the rarest while a \
+            "{name}: {} rounds; {} faults of {} kinds (the rarest while a \
              run was running: {rarest}); {} requests, {} runs, {} interrupted, {} takeovers, {} late \
              writes refused; {} versions and {} commits checked; {} violations",
             self.rounds,
