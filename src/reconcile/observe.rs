@@ -155,7 +155,12 @@ pub(super) fn part(request: &SyncRequest, ctx: &Context) -> Part {
 /// or deleted.
 pub(super) fn show(request: &SyncRequest, ctx: &Context) {
     let (entry, part) = (entry(request), part(request, ctx));
-    if let Some(live) = ctx.live().filter(|live| live.uid == entry.uid) {
+    let version = request.resource_version().and_then(|it| it.parse().ok()).unwrap_or(u64::MAX);
+    let uid = entry.uid.clone();
+    if !ctx.change_queue(|queue| queue.show(entry, part, version)) {
+        return;
+    }
+    if let Some(live) = ctx.live().filter(|live| live.uid == uid) {
         if request.metadata.deletion_timestamp.is_some() {
             live.stop(Stop::Deleted);
         } else if request.spec.cancel {
@@ -164,7 +169,6 @@ pub(super) fn show(request: &SyncRequest, ctx: &Context) {
             live.stop(Stop::Suspended);
         }
     }
-    ctx.change_queue(|queue| queue.put(entry, part));
 }
 
 /// Takes note of what the watch of the requests shows, before anything else sees it.

@@ -90,11 +90,28 @@ pub struct Queue {
     waiting: BTreeMap<Reverse<i32>, Line>,
     running: Line,
     places: HashMap<String, Place>,
+    /// The newest version of each request that was shown.
+    newest: HashMap<String, u64>,
     listed: bool,
     listing: Option<HashSet<String>>,
 }
 
 impl Queue {
+    /// Puts the request where this version of it belongs. Not if a newer one was shown: the answer to
+    /// a write may come when the watch has told already what followed. Whether it was news.
+    pub fn show(&mut self, entry: Entry, part: Part, version: u64) -> bool {
+        let newest = self.newest.entry(entry.uid.clone()).or_default();
+        if version < *newest {
+            if let Some(listing) = &mut self.listing {
+                listing.insert(entry.uid);
+            }
+            return false;
+        }
+        *newest = version;
+        self.put(entry, part);
+        true
+    }
+
     /// Puts the request where it belongs now.
     pub fn put(&mut self, entry: Entry, part: Part) {
         if let Some(listing) = &mut self.listing {
@@ -104,7 +121,7 @@ impl Queue {
         if self.places.get(&entry.uid).is_some_and(is_there) {
             return;
         }
-        self.take(&entry.uid);
+        self.remove(&entry.uid);
         if part == Part::Out {
             return;
         }
@@ -115,6 +132,11 @@ impl Queue {
 
     /// Forgets the request.
     pub fn take(&mut self, uid: &str) {
+        self.newest.remove(uid);
+        self.remove(uid);
+    }
+
+    fn remove(&mut self, uid: &str) {
         let Some(Place { part, order, .. }) = self.places.remove(uid) else { return };
         let priority = order.priority;
         self.line(part, &order).remove(&order);
@@ -126,6 +148,8 @@ impl Queue {
     /// A listing of all requests begins: what it does not show is gone.
     pub fn begin_listing(&mut self) {
         self.listing = Some(HashSet::new());
+        // After a restore of the cluster's data, versions begin again from an earlier one.
+        self.newest.clear();
     }
 
     /// The listing is complete. Gives the uids that are gone.
@@ -228,6 +252,29 @@ mod tests {
             dry_run: false,
             repositories: repositories.map(patterns),
         }
+    }
+
+    #[test]
+    fn an_answer_that_comes_after_newer_news_changes_nothing() {
+        let mut queue = Queue::default();
+        let show =
+            |queue: &mut Queue, part, version| queue.show(entry("a", 0, 1, 1), part, version);
+        assert!(show(&mut queue, Part::Running, 7));
+        assert!(show(&mut queue, Part::Waiting, 9));
+        assert!(!show(&mut queue, Part::Out, 8));
+        assert_eq!(queue.len(), 1);
+        assert!(show(&mut queue, Part::Out, 9), "the same version once more");
+        assert!(queue.is_empty());
+        queue.take("uid-a");
+        assert!(show(&mut queue, Part::Waiting, 1), "it was forgotten");
+        queue.begin_listing();
+        assert!(show(&mut queue, Part::Waiting, 5));
+        assert_eq!(queue.end_listing(), Vec::<String>::new());
+        queue.begin_listing();
+        assert!(show(&mut queue, Part::Waiting, 2), "the cluster's data may have been restored");
+        assert!(!show(&mut queue, Part::Out, 1));
+        assert_eq!(queue.end_listing(), Vec::<String>::new());
+        assert_eq!(queue.len(), 1);
     }
 
     #[test]
