@@ -238,6 +238,27 @@ mod tests {
     fn paused_means_held_whoever_holds_it() {
         let lease = Record { paused: true, ..Record::default() };
         check(&lease, &scene(60 * MINUTE), Verdict::Held(30 * MINUTE));
+        let attempt = Holder::parse(Some("me_myboot_now")).unwrap();
+        let mine = Scene { attempt: Some(&attempt), ..scene(Duration::ZERO) };
+        let of = |identity| Record { paused: true, ..held(identity) };
+        check(&of("other_b_a"), &mine, Verdict::Held(30 * MINUTE));
+        check(&of("me_myboot_old"), &mine, Verdict::Held(30 * MINUTE));
+        check(&of("me_myboot_now"), &mine, Verdict::Mine);
+    }
+
+    #[test]
+    fn a_record_is_old_when_it_was_written_longer_ago_than_the_duration() {
+        let at = |age| Record { renewed_at: Some(now() - age), ..held("other_b_a") };
+        let silent = scene(Duration::from_secs(30));
+        check(&at(TimeDelta::minutes(30)), &silent, Verdict::Held(Duration::from_secs(30)));
+        let older = TimeDelta::minutes(30) + TimeDelta::seconds(1);
+        check(&at(older), &silent, Verdict::Stale(TakenOver::LongDead));
+    }
+
+    #[test]
+    fn reasons_have_names_of_their_own() {
+        let names = TakenOver::ALL.map(TakenOver::as_str);
+        assert_eq!(names, ["OwnEarlier", "Silent", "PodGone", "LongDead"]);
     }
 
     #[test]
@@ -248,5 +269,9 @@ mod tests {
         assert!(!pod_matters(&held("o_b_a"), &unknown(30 * MINUTE)));
         let nowhere = Record { pod_uid: String::new(), ..held("o_b_a") };
         assert!(!pod_matters(&nowhere, &unknown(Duration::from_secs(30))));
+        let paused = Record { paused: true, ..held("o_b_a") };
+        assert!(!pod_matters(&paused, &unknown(Duration::from_secs(30))));
+        let known = scene(Duration::from_secs(30));
+        assert!(!pod_matters(&held("o_b_a"), &known));
     }
 }

@@ -48,7 +48,7 @@ impl From<&Lease> for Record {
             renewed_at: spec.renew_time.as_ref().and_then(from_wire),
             pod_uid: note(POD_UID).unwrap_or_default(),
             number: RunNumber(
-                note(RUN_NUMBER).and_then(|n| n.parse().ok()).filter(|n| *n >= 0).unwrap_or(0),
+                note(RUN_NUMBER).and_then(|n| n.parse::<i64>().ok()).unwrap_or(0).max(0),
             ),
             paused: is_paused(lease),
             request: note(REQUEST_NAMESPACE)
@@ -172,6 +172,8 @@ fn later(before: Option<&MicroTime>, now: DateTime<Utc>) -> Option<MicroTime> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
 
     fn at(secs: i64) -> DateTime<Utc> {
@@ -200,6 +202,44 @@ mod tests {
         assert_eq!(record.duration, Some(Duration::from_secs(1800)));
         assert_eq!((record.renewed_at, record.acquired_at), (Some(at(0)), Some(at(0))));
         assert_eq!((record.pod_uid.as_str(), record.number), ("p", RunNumber(7)));
+        assert_eq!(record.request, Some(("ns".into(), "r".into(), "u".into())));
+        assert!(!record.paused);
+    }
+
+    #[test]
+    fn a_grant_says_who_and_what_for_and_counts() {
+        let lease = granted();
+        let notes = lease.metadata.annotations.as_ref().unwrap();
+        assert_eq!((notes[BOOT].as_str(), notes[RUN_TYPE].as_str()), ("boot", "manual"));
+        assert_eq!(lease.metadata.name.as_deref(), Some("singletrack"));
+        let transitions = |lease: &Lease| lease.spec.as_ref().unwrap().lease_transitions;
+        assert_eq!((transitions(&vacant("x")), transitions(&lease)), (Some(0), Some(1)));
+        assert_eq!(Record::from(&vacant("x")).holder, None);
+    }
+
+    #[test]
+    fn a_lease_is_paused_until_the_mark_goes_or_says_no() {
+        let paused = set_paused(&granted(), true);
+        assert!(is_paused(&paused) && Record::from(&paused).paused);
+        assert!(Record::from(&paused).holder.is_some(), "its holder stays");
+        assert!(!is_paused(&set_paused(&paused, false)));
+        let mut no = paused;
+        no.metadata.annotations.as_mut().unwrap().insert(PAUSED.into(), "false".into());
+        assert!(!is_paused(&no));
+    }
+
+    #[test]
+    fn a_renew_time_far_ahead_is_not_built_upon() {
+        let renewed = |ahead: TimeDelta| {
+            let mut lease = granted();
+            lease.spec.as_mut().unwrap().renew_time = to_wire(at(0) + ahead);
+            Record::from(&renew(&lease, at(0))).renewed_at.unwrap()
+        };
+        let (minute, tick) = (TimeDelta::minutes(1), TimeDelta::microseconds(1));
+        assert_eq!(renewed(minute), at(0));
+        assert_eq!(renewed(minute - tick), at(0));
+        assert_eq!(renewed(minute - tick * 2), at(0) + minute - tick);
+        assert_eq!(renewed(-minute), at(0));
     }
 
     #[test]
@@ -231,5 +271,7 @@ mod tests {
         assert_eq!((record.duration, record.renewed_at), (None, None));
         assert_eq!(record.number, RunNumber(0));
         assert!(Record::from(&Lease::default()).holder.is_none());
+        lease.spec.as_mut().unwrap().lease_duration_seconds = Some(0);
+        assert_eq!(Record::from(&lease).duration, None);
     }
 }

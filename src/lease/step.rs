@@ -255,6 +255,68 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_in_the_lease_decides_whether_to_wait_to_go_on_or_to_clean_up() {
+        let time = Duration::from_secs(9);
+        let stale = Verdict::Stale(crate::lease::TakenOver::Silent);
+        check(&[
+            (At::Reading, Got::Lease(7, Verdict::Held(time)), (At::Waiting, Ask::Wait(time))),
+            (At::Waiting, Got::Woken, (At::Reading, Ask::Get)),
+            (At::Reading, Got::Lease(7, Verdict::Mine), (At::Choosing(7), Ask::Choose)),
+            (At::Reading, Got::Lease(7, stale), (At::Choosing(7), Ask::Choose)),
+            (At::Reading, Got::Lease(7, Verdict::Leftover), (At::Releasing, Ask::Release(7))),
+            (At::Reading, Got::Unknown, (At::Waiting, Ask::Pause)),
+            (At::Creating, Got::Unknown, (At::Waiting, Ask::Pause)),
+            (At::Choosing(7), Got::Nobody, (At::Over, Ask::Nothing)),
+            (At::Ticketing(7), Got::Unknown, (At::Over, Ask::Nothing)),
+        ]);
+    }
+
+    #[test]
+    fn a_grant_that_is_refused_is_over_and_any_other_answer_is_asked_about() {
+        check(&[
+            (At::Granting(3), Got::Conflict, (At::Over, Ask::Nothing)),
+            (At::Granting(3), Got::Gone, (At::Over, Ask::Nothing)),
+            (At::Granting(3), Got::Woken, (At::AskingGrant(3), Ask::Get)),
+            (At::AskingGrant(3), Got::Gone, (At::Over, Ask::Nothing)),
+        ]);
+    }
+
+    #[test]
+    fn a_holder_goes_on_until_its_run_has_ended_or_the_lease_is_lost() {
+        let holding = |v| (At::Holding(v, 3), Ask::Beat);
+        let stopping = || (At::Stopping, Ask::Stop);
+        check(&[
+            (At::Holding(Some(5), 3), Got::Due, (At::Renewing(3), Ask::Renew(5, 3))),
+            (At::Holding(Some(5), 3), Got::Woken, holding(Some(5))),
+            (At::Holding(None, 3), Got::Woken, holding(None)),
+            (At::Holding(None, 3), Got::Ended, (At::AskingRelease, Ask::Get)),
+            (At::Renewing(3), Got::Stored(6), holding(Some(6))),
+            (At::AskingRenewal(3), Got::Unknown, holding(None)),
+            (
+                At::AskingRenewal(3),
+                Got::Lease(6, Verdict::Mine),
+                (At::Renewing(3), Ask::Renew(6, 3)),
+            ),
+            (At::AskingRenewal(3), Got::Gone, stopping()),
+            (At::Holding(Some(5), 3), Got::Expired, stopping()),
+            (At::Renewing(3), Got::Expired, stopping()),
+            (At::Stopping, Got::Due, stopping()),
+        ]);
+    }
+
+    #[test]
+    fn a_release_is_asked_about_until_nothing_of_this_attempt_is_left() {
+        check(&[
+            (At::Releasing, Got::Stored(6), (At::Over, Ask::Nothing)),
+            (At::Releasing, Got::Gone, (At::Over, Ask::Nothing)),
+            (At::Releasing, Got::Unknown, (At::AskingRelease, Ask::Get)),
+            (At::AskingRelease, Got::Unknown, (At::AskingRelease, Ask::Pause)),
+            (At::AskingRelease, Got::Woken, (At::AskingRelease, Ask::Get)),
+            (At::AskingRelease, Got::Gone, (At::Over, Ask::Nothing)),
+        ]);
+    }
+
+    #[test]
     fn a_run_that_may_not_be_activated_gives_the_lease_back() {
         for got in [Got::Refused, Got::Unknown, Got::Expired] {
             check(&[(At::Activating(8, 3), got, (At::Releasing, Ask::Release(8)))]);

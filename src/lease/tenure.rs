@@ -115,4 +115,14 @@ mod tests {
         assert_eq!(Holder::parse(Some("")), None);
         assert_eq!(Holder::parse(None), None);
     }
+
+    #[test]
+    fn a_tenure_tells_its_number_its_holder_and_that_it_is_lost() {
+        let tenure = Tenure::without_cluster(RunNumber(3), "host", "nonce");
+        assert_eq!(tenure.number(), RunNumber(3));
+        assert_eq!(tenure.holder().as_str(), "host_nonce_nonce");
+        let copy = tenure.clone();
+        tenure.lost().cancel();
+        assert!(copy.lost().is_cancelled());
+    }
 }

@@ -70,5 +70,19 @@ mod tests {
         assert!(Times::new(secs(30), secs(0)).is_err());
         assert!(Times::new(secs(0), secs(0)).is_err());
         assert!(Times::new(secs(30), Duration::MAX).is_err());
+        let millis = Duration::from_millis;
+        assert!(Times::new(secs(1), millis(300)).is_ok());
+        assert!(Times::new(millis(999), millis(300)).is_err(), "it is written in seconds");
+    }
+
+    #[test]
+    fn a_holder_gives_up_before_others_may_take_over_and_no_call_is_in_its_way() {
+        let secs = Duration::from_secs;
+        let times = Times::new(secs(1800), secs(10)).unwrap();
+        assert_eq!((times.stale_after(), times.renew_every()), (secs(1800), secs(10)));
+        assert_eq!((times.doubt_after(), times.give_up_after()), (secs(30), secs(1500)));
+        assert_eq!(times.call_timeout(), secs(10));
+        let short = Times::new(secs(30), secs(10)).unwrap();
+        assert_eq!((short.give_up_after(), short.call_timeout()), (secs(25), secs(5)));
     }
 }

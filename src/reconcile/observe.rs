@@ -118,7 +118,6 @@ pub(super) fn entry(request: &SyncRequest) -> Entry {
         },
         joins: (request.spec.concurrency_policy == ConcurrencyPolicy::Coalesce)
             .then(|| Arc::new(wants(request))),
-        version: request.resource_version().and_then(|it| it.parse().ok()).unwrap_or(0),
     }
 }
 
@@ -152,34 +151,23 @@ pub(super) fn part(request: &SyncRequest, ctx: &Context) -> Part {
     }
 }
 
-/// Puts the request where it belongs, and stops its run here if it was cancelled, suspended or
-/// deleted. What is older than what was seen is left alone: the answer to a write of ours may come
-/// after the watch has shown what others did since.
+/// Puts the request where it belongs, and stops its run here if it was cancelled, suspended
+/// or deleted.
 pub(super) fn show(request: &SyncRequest, ctx: &Context) {
     let (entry, part) = (entry(request), part(request, ctx));
-    if ctx.change_queue(|queue| queue.put_newer(entry, part)) {
-        stop_unwanted(request, ctx);
-    }
-}
-
-/// The same for a listing, which counts whatever was seen before: etcd may have been restored.
-fn show_listed(request: &SyncRequest, ctx: &Context) {
-    let (entry, part) = (entry(request), part(request, ctx));
-    ctx.change_queue(|queue| queue.put(entry, part));
-    stop_unwanted(request, ctx);
-}
-
-fn stop_unwanted(request: &SyncRequest, ctx: &Context) {
-    let Some(live) = ctx.live().filter(|live| Some(&live.uid) == request.metadata.uid.as_ref())
-    else {
+    let version = request.resource_version().and_then(|it| it.parse().ok()).unwrap_or(u64::MAX);
+    let uid = entry.uid.clone();
+    if !ctx.change_queue(|queue| queue.show(entry, part, version)) {
         return;
-    };
-    if request.metadata.deletion_timestamp.is_some() {
-        live.stop(Stop::Deleted);
-    } else if request.spec.cancel {
-        live.stop(Stop::Cancelled);
-    } else if request.spec.suspend {
-        live.stop(Stop::Suspended);
+    }
+    if let Some(live) = ctx.live().filter(|live| live.uid == uid) {
+        if request.metadata.deletion_timestamp.is_some() {
+            live.stop(Stop::Deleted);
+        } else if request.spec.cancel {
+            live.stop(Stop::Cancelled);
+        } else if request.spec.suspend {
+            live.stop(Stop::Suspended);
+        }
     }
 }
 
@@ -192,8 +180,7 @@ pub fn note(event: &Event<SyncRequest>, ctx: &Context) {
     };
     match event {
         Event::Init => ctx.change_queue(super::queue::Queue::begin_listing),
-        Event::InitApply(request) => show_listed(request, ctx),
-        Event::Apply(request) => show(request, ctx),
+        Event::InitApply(request) | Event::Apply(request) => show(request, ctx),
         Event::InitDone => {
             let missing = ctx.change_queue(super::queue::Queue::end_listing);
             for uid in &missing {

@@ -29,8 +29,6 @@ pub struct Entry {
     pub order: Order,
     /// What it wants, if another run may answer it.
     pub joins: Option<Arc<Wants>>,
-    /// The resourceVersion that shows it so.
-    pub version: u64,
 }
 
 /// What a request wants to be read, and how.
@@ -82,7 +80,6 @@ struct Place {
     part: Part,
     order: Order,
     joins: Option<Arc<Wants>>,
-    version: u64,
 }
 
 /// The index. Empty until the first listing is complete, because half a queue has another head.
@@ -93,43 +90,53 @@ pub struct Queue {
     waiting: BTreeMap<Reverse<i32>, Line>,
     running: Line,
     places: HashMap<String, Place>,
+    /// The newest version of each request that was shown.
+    newest: HashMap<String, u64>,
     listed: bool,
     listing: Option<HashSet<String>>,
 }
 
 impl Queue {
+    /// Puts the request where this version of it belongs. Not if a newer one was shown: the answer to
+    /// a write may come when the watch has told already what followed. Whether it was news.
+    pub fn show(&mut self, entry: Entry, part: Part, version: u64) -> bool {
+        let newest = self.newest.entry(entry.uid.clone()).or_default();
+        if version < *newest {
+            if let Some(listing) = &mut self.listing {
+                listing.insert(entry.uid);
+            }
+            return false;
+        }
+        *newest = version;
+        self.put(entry, part);
+        true
+    }
+
     /// Puts the request where it belongs now.
     pub fn put(&mut self, entry: Entry, part: Part) {
         if let Some(listing) = &mut self.listing {
             listing.insert(entry.uid.clone());
         }
-        let is_there = |place: &&mut Place| place.part == part && place.order == entry.order;
-        if let Some(place) = self.places.get_mut(&entry.uid).filter(is_there) {
-            place.version = entry.version;
+        let is_there = |place: &Place| place.part == part && place.order == entry.order;
+        if self.places.get(&entry.uid).is_some_and(is_there) {
             return;
         }
-        self.take(&entry.uid);
+        self.remove(&entry.uid);
         if part == Part::Out {
             return;
         }
         self.line(part, &entry.order).insert(entry.order.clone(), entry.uid.clone());
-        let Entry { uid, order, joins, version } = entry;
-        self.places.insert(uid, Place { part, order, joins, version });
-    }
-
-    /// Puts the request where it belongs, unless a later version of it has been seen. Says whether
-    /// it did.
-    pub fn put_newer(&mut self, entry: Entry, part: Part) -> bool {
-        let is_old = |place: &Place| place.version > entry.version;
-        if self.places.get(&entry.uid).is_some_and(is_old) {
-            return false;
-        }
-        self.put(entry, part);
-        true
+        let place = Place { part, order: entry.order, joins: entry.joins };
+        self.places.insert(entry.uid, place);
     }
 
     /// Forgets the request.
     pub fn take(&mut self, uid: &str) {
+        self.newest.remove(uid);
+        self.remove(uid);
+    }
+
+    fn remove(&mut self, uid: &str) {
         let Some(Place { part, order, .. }) = self.places.remove(uid) else { return };
         let priority = order.priority;
         self.line(part, &order).remove(&order);
@@ -141,6 +148,8 @@ impl Queue {
     /// A listing of all requests begins: what it does not show is gone.
     pub fn begin_listing(&mut self) {
         self.listing = Some(HashSet::new());
+        // After a restore of the cluster's data, versions begin again from an earlier one.
+        self.newest.clear();
     }
 
     /// The listing is complete. Gives the uids that are gone.
@@ -162,7 +171,7 @@ impl Queue {
         }
         let first = |line: &Line| {
             let (order, uid) = line.first_key_value()?;
-            Some(Entry { uid: uid.clone(), order: order.clone(), joins: None, version: 0 })
+            Some(Entry { uid: uid.clone(), order: order.clone(), joins: None })
         };
         first(&self.running).or_else(|| self.waiting.values().find_map(first))
     }
@@ -230,7 +239,7 @@ mod tests {
             namespace: "ns".into(),
             name: name.into(),
         };
-        Entry { uid: format!("uid-{name}"), order, joins: None, version: 0 }
+        Entry { uid: format!("uid-{name}"), order, joins: None }
     }
 
     fn wants(repositories: Option<&[&str]>) -> Wants {
@@ -243,6 +252,29 @@ mod tests {
             dry_run: false,
             repositories: repositories.map(patterns),
         }
+    }
+
+    #[test]
+    fn an_answer_that_comes_after_newer_news_changes_nothing() {
+        let mut queue = Queue::default();
+        let show =
+            |queue: &mut Queue, part, version| queue.show(entry("a", 0, 1, 1), part, version);
+        assert!(show(&mut queue, Part::Running, 7));
+        assert!(show(&mut queue, Part::Waiting, 9));
+        assert!(!show(&mut queue, Part::Out, 8));
+        assert_eq!(queue.len(), 1);
+        assert!(show(&mut queue, Part::Out, 9), "the same version once more");
+        assert!(queue.is_empty());
+        queue.take("uid-a");
+        assert!(show(&mut queue, Part::Waiting, 1), "it was forgotten");
+        queue.begin_listing();
+        assert!(show(&mut queue, Part::Waiting, 5));
+        assert_eq!(queue.end_listing(), Vec::<String>::new());
+        queue.begin_listing();
+        assert!(show(&mut queue, Part::Waiting, 2), "the cluster's data may have been restored");
+        assert!(!show(&mut queue, Part::Out, 1));
+        assert_eq!(queue.end_listing(), Vec::<String>::new());
+        assert_eq!(queue.len(), 1);
     }
 
     #[test]
@@ -322,20 +354,6 @@ mod tests {
         assert_eq!(queue.len(), 1);
         queue.put(entry("old", 0, 5, 5), Part::Out);
         assert_eq!(queue.head().unwrap().order.name, "urgent");
-    }
-
-    /// The answer to a write of ours may come after the watch has shown what others did since.
-    #[test]
-    fn an_older_version_does_not_take_a_place_away() {
-        let mut queue = listed();
-        let at = |version| Entry { version, ..entry("a", 0, 1, 1) };
-        queue.put(at(5), Part::Running);
-        assert!(queue.put_newer(at(7), Part::Waiting), "the watch is ahead");
-        assert!(!queue.put_newer(at(6), Part::Out));
-        assert_eq!(queue.head().unwrap().order.name, "a");
-        assert!(queue.put_newer(at(8), Part::Waiting) && !queue.put_newer(at(7), Part::Out));
-        assert!(queue.put_newer(at(8), Part::Out));
-        assert_eq!(queue.head(), None);
     }
 
     #[test]

@@ -90,7 +90,7 @@ fn entry() -> impl Strategy<Value = Entry> {
         };
         // What a request wants is part of its spec, which never changes.
         let joins = (name % 3 > 0).then(|| Arc::new(wants(name % 3 == 1)));
-        Entry { uid: format!("u{name}"), order, joins, version: 0 }
+        Entry { uid: format!("u{name}"), order, joins }
     })
 }
 

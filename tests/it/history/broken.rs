@@ -334,3 +334,11 @@ fn a_renewal_is_no_grant() {
         after(history, &queued, [other, renewed(), renewed(), gone]);
     });
 }
+
+#[test]
+fn a_partial_success_whose_run_has_failed() {
+    broken(Rule::Complete, |history| {
+        version(history, "c", Phase::Succeeded, Some(4)).phase = Phase::PartiallySucceeded;
+        "failed".clone_into(&mut history.runs[3].state);
+    });
+}
