@@ -173,3 +173,25 @@ fn arguments_show_no_secret() {
     let shown = format!("{:?}", Cli::try_parse_from(arguments).unwrap());
     assert!(!shown.contains("ghp_marked"), "{shown}");
 }
+
+/// The table of what breaks without a rule has a row for each that the model has taken away, with the
+/// number of steps that it took.
+#[test]
+fn each_counterexample_is_told_as_it_is_kept() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let kept = std::fs::read_dir(root.join("tests/model/snapshots")).unwrap();
+    let mut told = 0;
+    for file in kept {
+        let path = file.unwrap().path();
+        let name = path.file_stem().and_then(|name| name.to_str()).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let steps = text.lines().last().and_then(|line| line.split_whitespace().next()).unwrap();
+        let broken = text.lines().nth(1).and_then(|line| line.strip_prefix("Broken: ")).unwrap();
+        let end = format!("| {steps} | {broken} | [{name}](tests/model/snapshots/{name}.txt) |");
+        assert!(readme.lines().any(|line| line.ends_with(&end)), "no row ends with {end}");
+        told += 1;
+    }
+    let rows = readme.lines().filter(|line| line.contains("](tests/model/snapshots/")).count();
+    assert_eq!(rows, told);
+}

@@ -22,10 +22,10 @@ use kube::runtime::wait::await_condition;
 use kube::{Api, Client, ResourceExt};
 use uuid::Uuid;
 
-use crate::support::{Namespace, awaited};
+use crate::support::{Namespace, awaited, setting};
 use github::GitHub;
 use release::{Release, alone, among_others};
-use tool::{helm, kubectl, setting};
+use tool::{helm, kubectl};
 
 /// A new namespace in the cluster that `KUBECONFIG` names; pods in it must be restricted ones.
 async fn namespace(purpose: &str) -> Namespace {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Command, Namespace, Said};
+use crate::support::{Command, Namespace, Said, setting};
 
 /// What kubectl says in the namespace.
 pub(super) async fn kubectl(space: &Namespace, args: &[&str]) -> Said {
@@ -55,11 +55,6 @@ pub(super) async fn singletrack(space: &Namespace, args: &[&str]) -> Said {
 /// An image as NAME:TAG: that of the variable, or the one that was built from these sources.
 pub(super) fn image(variable: &str, name: &str) -> String {
     setting(variable).unwrap_or_else(|| format!("localhost/{name}:{}", env!("CARGO_PKG_VERSION")))
-}
-
-/// What whoever calls `make e2e` says of the cluster.
-pub(super) fn setting(variable: &str) -> Option<String> {
-    std::env::var_os(variable).map(|value| value.into_string().expect("it is text"))
 }
 
 fn kubeconfig() -> String {

@@ -19,9 +19,9 @@ use serde_json::{Value, json};
 use singletrack::api::{Phase, SyncRequest, SyncRequestSpec};
 
 use self::documents::{documents, refused, schema, values};
-use crate::plans::{drawn, setting};
+use crate::plans::drawn;
 use crate::requests::github;
-use crate::support::{Namespace, operator, poll};
+use crate::support::{Namespace, operator, poll, setting};
 
 /// How many of those that are admitted are created when nobody asks for all of them.
 const DRAWN: usize = 40;

@@ -35,7 +35,7 @@ use self::disk::Fault;
 use self::story::Story;
 use self::view::View;
 use crate::history::Times;
-use crate::support::Dump;
+use crate::support::{Dump, setting};
 
 /// So long that whoever waits for the whole duration is found.
 const TIMES: Times =
@@ -64,24 +64,6 @@ struct Told {
     writes: Vec<String>,
     /// Whether the fault has met it; it does not when the story has fewer writes this time.
     met: bool,
-}
-
-/// The rows that say what GitHub has, without who wrote them when.
-fn data(mut dump: Dump) -> Rows {
-    dump.retain(|table, _| !table.starts_with("sync_") && table != "schema_info");
-    let written = ["stored_at=", "stored_by=", "removed_at="];
-    for rows in dump.values_mut() {
-        for row in rows.iter_mut() {
-            row.retain(|cell| !written.iter().any(|name| cell.starts_with(name)));
-        }
-        rows.sort();
-    }
-    dump
-}
-
-/// What the environment says, if anything.
-pub(crate) fn setting(name: &str) -> Option<String> {
-    std::env::var_os(name).and_then(|it| it.into_string().ok())
 }
 
 /// What the undisturbed stories have left behind.

@@ -5,11 +5,11 @@ use singletrack::store::Store;
 
 use super::oracle::{Bounds, Ended};
 use super::story::Story;
-use super::{Rows, TIMES, data};
+use super::{Rows, TIMES};
 use crate::history::{Floor, Recorder};
 use crate::requests::{github, holder};
 use crate::stand_in::StandIn;
-use crate::support::{Home, Namespace, Operator, Pod, Proxy, Starter, dump, operator};
+use crate::support::{Home, Namespace, Operator, Pod, Proxy, Starter, data, dump, operator};
 
 pub(super) struct Stage {
     pub(super) space: Namespace,

@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use self::kind::Base;
 use self::round::{End, Round};
 use self::tally::Tally;
-use crate::support::cluster;
+use crate::support::{cluster, setting};
 
 /// How long the faults of one round go on, at most.
 const ROUND: Duration = Duration::from_secs(100);
@@ -33,10 +33,6 @@ const ROUND: Duration = Duration::from_secs(100);
 const LEAST: Duration = Duration::from_secs(5);
 /// How many faults there are when nobody says how long.
 const SHORT: usize = 8;
-
-fn setting(name: &str) -> Option<String> {
-    std::env::var_os(name).and_then(|it| it.into_string().ok())
-}
 
 /// One round after another with this database, until the time is over; or a short one.
 async fn rounds(base: Base, seed: u64, until: Option<Instant>, api: kube::Client) -> Tally {

@@ -60,3 +60,8 @@ pub(crate) async fn poll<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>
     };
     awaited(what, looking).await
 }
+
+/// What the environment says of this run of the tests, if anything.
+pub(crate) fn setting(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.into_string().expect("it is text"))
+}
