@@ -7,14 +7,18 @@ use futures::future::join_all;
 use kube::ResourceExt;
 use kube::api::ListParams;
 use singletrack::api::{ConcurrencyPolicy, Phase, RunType, SyncRequest, SyncRequestSpec};
-use singletrack::store::{Database, RunRecord, RunState, Store};
-use tempfile::TempDir;
+use singletrack::store::{Database, RunRecord, RunState};
 
+use crate::history::{Floor, Recorder, Times};
 use crate::postgres::begun;
 use crate::requests::{github, holder};
 use crate::stand_in::{Gate, Matcher, StandIn};
-use crate::support::{Namespace, Operator, PgDatabase, Pod, Server, awaited, operator, poll, rows};
+use crate::support::{
+    Home, Namespace, Operator, PgDatabase, Pod, Server, awaited, operator, poll, rows,
+};
 
+const TIMES: Times =
+    Times { stale_after: Duration::from_secs(6), heartbeat: Duration::from_millis(700) };
 const PODS: [&str; 3] = ["one", "two", "three"];
 const REQUESTS: usize = 200;
 /// How many requests come at once.
@@ -25,9 +29,8 @@ struct Fleet {
     operators: Vec<Operator>,
     space: Namespace,
     github: StandIn,
-    folder: TempDir,
+    home: Home,
     server: Server,
-    database: PgDatabase,
     /// How many requests there are.
     created: usize,
 }
@@ -38,8 +41,7 @@ impl Fleet {
         let mut fleet = Self {
             space: Namespace::new("replicas").await,
             github: github(1, 5).await,
-            folder: tempfile::tempdir().unwrap(),
-            database: server.database().await,
+            home: Home::on(&server).await,
             server,
             operators: Vec::new(),
             created: 0,
@@ -52,12 +54,16 @@ impl Fleet {
     }
 
     fn replica(&self, at: usize) -> Operator {
-        operator(&self.space, &self.github, self.folder.path())
+        self.home
+            .keep(operator(&self.space, &self.github, self.home.folder()))
             .pod(&Pod::named(PODS[at]))
-            .times(Duration::from_secs(6), Duration::from_millis(700))
+            .times(TIMES.stale_after, TIMES.heartbeat)
             .env("SINGLETRACK_RETRY_AFTER", "200ms")
-            .on(self.database.url())
             .start()
+    }
+
+    fn database(&self) -> &PgDatabase {
+        self.home.database().unwrap()
     }
 
     /// Creates some requests of all kinds, at once.
@@ -92,12 +98,12 @@ impl Fleet {
     /// The server crashes in the middle of a write of the run.
     async fn crash(&self) {
         let (gate, running) = self.hold().await;
-        let _other = begun(self.database.url(), "SELECT * FROM sync_runs FOR UPDATE").await;
+        let _other = begun(self.database().url(), "SELECT * FROM sync_runs FOR UPDATE").await;
         gate.open();
         // Others may wait for what the run has locked.
         let of_the_run = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
                           AND wait_event_type = 'Lock' AND query LIKE 'UPDATE sync_runs%'";
-        let reader = Database::Postgres(self.database.store());
+        let reader = Database::Postgres(self.database().store());
         let waits = async || (!rows(&reader, of_the_run).await.is_empty()).then_some(());
         poll("the run's write waits", waits).await;
         self.server.crash();
@@ -108,14 +114,14 @@ impl Fleet {
     /// The server is read-only from the middle of a run on, for a while.
     async fn stop_writes(&self) {
         let (gate, running) = self.hold().await;
-        self.database.set_read_only(true).await;
+        self.database().set_read_only(true).await;
         gate.open();
         let goes_back = |request: &SyncRequest| {
             let status = request.status.as_ref();
             status.is_some_and(|status| status.reason.as_deref() == Some("StoreUnavailable"))
         };
         self.space.request_when(&running, "waits for the store", goes_back).await;
-        self.database.set_read_only(false).await;
+        self.database().set_read_only(false).await;
     }
 
     /// Each operator is replaced in turn, in the middle of runs.
@@ -146,14 +152,6 @@ impl Fleet {
         }
         self.space.requests().list(&ListParams::default()).await.unwrap().items
     }
-
-    async fn history(&self) -> Vec<RunRecord> {
-        let store = self.database.store();
-        let mut runs = store.history(10_000).await.unwrap();
-        store.close().await;
-        runs.reverse();
-        runs
-    }
 }
 
 /// All types and two policies, mixed.
@@ -173,6 +171,7 @@ fn spec(n: usize) -> SyncRequestSpec {
 #[tokio::test]
 async fn two_hundred_requests_run_one_at_a_time_and_once_whatever_happens_to_operators_and_store() {
     let mut fleet = Fleet::start().await;
+    let recorder = Recorder::start(&fleet.space, &fleet.home).await;
     for trouble in 0..REQUESTS / WAVE {
         fleet.wave().await;
         match trouble {
@@ -181,17 +180,17 @@ async fn two_hundred_requests_run_one_at_a_time_and_once_whatever_happens_to_ope
             2 | 9 => fleet.restart_in_turn().await,
             // Whatever goes on at that moment.
             3 => {
-                fleet.database.set_read_only(true).await;
+                fleet.database().set_read_only(true).await;
                 fleet.server.crash();
                 fleet.server.start_again();
-                fleet.database.set_read_only(false).await;
+                fleet.database().set_read_only(false).await;
             }
             _ => fleet.kill_the_holder().await,
         }
     }
     let requests = fleet.finished().await;
     assert_eq!(requests.len(), REQUESTS, "none is lost");
-    let runs = fleet.history().await;
+    let runs = fleet.home.history().await;
     one_at_a_time(&runs);
     each_once(&requests, &runs);
     numbers_rise(&requests);
@@ -202,6 +201,8 @@ async fn two_hundred_requests_run_one_at_a_time_and_once_whatever_happens_to_ope
     assert_eq!(done + interrupted, runs.len(), "no run failed");
     assert!(interrupted >= 8, "each trouble in the middle of a run interrupts it");
     assert!(pods.len() >= 2);
+    let floor = Floor { runs: 60, takeovers: 1, interrupted: 8, rows: 8 };
+    recorder.end(&fleet.home, TIMES).await.check(floor);
     // The store is well again for all, also for those that run nothing any more.
     for replica in &fleet.operators {
         replica.ready().await;
