@@ -13,7 +13,7 @@ use super::{Floor, Times};
 use crate::coalesce::{paused, resume};
 use crate::postgres::{begun, waiting};
 use crate::requests::{github, open_issues};
-use crate::support::{Action, Home, Rule, awaited, poll, rows};
+use crate::support::{Action, Home, Proxy, Rule, awaited, poll, rows};
 
 #[tokio::test]
 async fn a_request_that_is_suspended_unseen_does_not_start() {
@@ -129,4 +129,37 @@ async fn a_page_whose_rows_are_not_written_is_read_again() {
     assert_eq!(stored, issues, "issues are missing: their page was never read again");
     let history = scene.end(recorder).await;
     history.check(Floor { runs: 2, takeovers: 1, interrupted: 1, rows: 8 });
+}
+
+/// The watch of the one that goes on is so late that it shows another request as the first: the run that
+/// was left behind is seen to before that one is shown as running.
+#[tokio::test]
+async fn a_run_that_was_left_behind_unseen_is_repaired_before_the_next_one() {
+    let scene = Scene::new(github(1, 10).await, Home::sqlite()).await;
+    let behind = Proxy::start(&scene.space).await;
+    let mut one = scene.behind(&behind, "one").await;
+    let recorder = scene.record().await;
+    let page = scene.github.hold(open_issues());
+    let status = "/syncrequests/left/status";
+    let running = behind.hold(Method::PATCH, status, "\"phase\":\"Running\"");
+    scene.space.manual("left").await;
+    behind.taken(status).await;
+    let two = scene.behind_proxy("two").await;
+    let first = SyncRequestSpec { priority: 5, ..SyncRequestSpec::of(RunType::Manual) };
+    scene.space.create("first", first).await;
+    scene.space.in_phase("first", Phase::Queued).await;
+    let wait =
+        async || two.metrics().await.contains("singletrack_waiting_requests 2").then_some(());
+    poll("it has seen both", wait).await;
+    scene.proxy.freeze_watches(true);
+    running.send_replace(true);
+    scene.space.in_phase("left", Phase::Running).await;
+    awaited("it reads", page.arrived()).await;
+    one.kill();
+    page.open();
+    for name in ["first", "left"] {
+        scene.space.finished(name).await;
+    }
+    let history = scene.end(recorder).await;
+    history.check(Floor { runs: 3, takeovers: 1, interrupted: 1, rows: 8 });
 }

@@ -39,7 +39,12 @@ impl Scene {
 
     /// Starts an operator behind the proxy.
     pub(super) async fn behind_proxy(&self, pod: &str) -> Operator {
-        let kubeconfig = self.proxy.kubeconfig(self.home.folder());
+        self.behind(&self.proxy, pod).await
+    }
+
+    /// Starts an operator behind a proxy of its own.
+    pub(super) async fn behind(&self, proxy: &Proxy, pod: &str) -> Operator {
+        let kubeconfig = proxy.kubeconfig(self.home.folder());
         let one = self.starter(pod).env("KUBECONFIG", &kubeconfig.to_string_lossy()).start();
         one.ready().await;
         one
