@@ -91,12 +91,11 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
     tracing::info!(%address, pod = name, namespace, "the operator has started");
 
     let clock = Clock::default();
-    let identity = Identity::new(&name, &args.pod_uid);
     let lease = (namespace.clone(), config.lease.clone());
     let keeper = Keeper::new(
         lock_client,
         (&namespace, &config.lease),
-        identity,
+        Identity::new(&name, &args.pod_uid),
         config.times,
         clock.clone(),
     );
@@ -108,7 +107,7 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
         store,
         settings,
         lease,
-        (health.clone(), report, clock),
+        (health.clone(), report.clone(), clock),
     ));
     let places = Places::of(all_namespaces, &namespace, namespaces);
     let watches = Arc::new(Watches::of(&namespace, &places));
@@ -121,6 +120,7 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
     }
     preparing.abort();
     looking.abort();
+    report.close().await;
     sql.close().await;
     done.cancel();
     tracing::info!("the operator has stopped");
@@ -273,7 +273,7 @@ async fn watch_lease(ctx: Arc<Context>, watches: Arc<Watches>, seen: watch::Send
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 struct Clients {
-    /// For all calls but those of the others.
+    /// For calls that neither watch nor touch the Lease.
     client: Client,
     /// For watches, which may be silent for minutes.
     watcher: Client,
@@ -296,6 +296,8 @@ async fn clients(namespace: Option<String>) -> Result<Clients, Failure> {
     };
     let mut calls = config.clone();
     calls.read_timeout = Some(ANSWER_WITHIN);
+    // A connection that was idle before the call is not late.
+    calls.reset_reader_on_write = true;
     let mut plain = calls.clone();
     plain.default_retry = false;
     Ok(Clients {

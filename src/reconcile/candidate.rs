@@ -21,12 +21,6 @@ use crate::lease::{Got, Record, RunNumber, Seen};
 use crate::report::Happening;
 use crate::store::{self, NewRun, RunRecord, RunState};
 
-/// Why it is not known whether the newest run's request is shown as running.
-enum Unread {
-    Store(store::Error),
-    Request(kube::Error),
-}
-
 impl Track {
     /// Reads the head of the queue anew and looks it up in the store.
     pub(super) async fn choose(&mut self, attempt: &mut Attempt) -> Answer {
@@ -50,18 +44,8 @@ impl Track {
         if let Some((reason, why)) = self.ctx.store_trouble() {
             return self.store_failed(&request, reason, why, attempt).await;
         }
-        match self.show_former(&head.uid).await {
-            Ok(()) => {}
-            Err(Unread::Store(error)) => {
-                return self.store_refused(&request, &error, attempt).await;
-            }
-            Err(Unread::Request(error)) => {
-                tracing::warn!(error = store::chain(&error), "cannot read what ran last");
-                return hindered(attempt);
-            }
-        }
-        if self.ctx.queue().head().is_none_or(|now| now.uid != head.uid) {
-            return Got::Nobody;
+        if let Some(answer) = self.see_to_former(&request, attempt).await {
+            return answer;
         }
         let known = match self.look_up(&request).await {
             Ok(known) => known,
@@ -93,32 +77,6 @@ impl Track {
                 }
             },
         }
-    }
-
-    /// Reads the request of the newest run anew, if that is not the head's. When its process is gone it
-    /// may still be shown as running, and our watch may be late: then it is the head, and is repaired
-    /// before another one is shown as running.
-    async fn show_former(&self, head: &str) -> Result<(), Unread> {
-        let newest = self.ctx.store.history(1).await.map_err(Unread::Store)?;
-        let Some(RunRecord { uid: Some(uid), name: Some(name), namespace: Some(space), .. }) =
-            newest.into_iter().next()
-        else {
-            return Ok(());
-        };
-        if uid == head {
-            return Ok(());
-        }
-        let former = match self.ctx.requests(&space).get_opt(&name).await {
-            Ok(former) => former,
-            // Of a namespace that is not ours any more.
-            Err(kube::Error::Api(status)) if status.is_forbidden() => return Ok(()),
-            Err(error) => return Err(Unread::Request(error)),
-        };
-        let runs = |it: &SyncRequest| it.phase() == Phase::Running;
-        if let Some(former) = former.filter(|it| it.uid().as_ref() == Some(&uid) && runs(it)) {
-            show(&former, &self.ctx);
-        }
-        Ok(())
     }
 
     /// What the store knows of the request.
@@ -263,7 +221,7 @@ impl Track {
         uids
     }
 
-    async fn store_refused(
+    pub(super) async fn store_refused(
         &self,
         request: &SyncRequest,
         error: &store::Error,
@@ -296,7 +254,7 @@ impl Track {
 }
 
 /// The attempt leads to nothing for a reason that time may mend.
-fn hindered(attempt: &mut Attempt) -> Answer {
+pub(super) fn hindered(attempt: &mut Attempt) -> Answer {
     attempt.hindered = true;
     Got::Unknown
 }

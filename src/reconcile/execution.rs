@@ -11,7 +11,7 @@ use super::plan::LATE;
 use super::satisfy::satisfy;
 use super::status::{Change, repositories, running_conditions};
 use super::watch::watch_over;
-use super::write::{Written, patch, write};
+use super::write::{Written, patch, write_again};
 use super::{Context, Live, Stop};
 use crate::api::{Phase, Progress, Reason, RunResult, SyncRequest};
 use crate::github;
@@ -56,14 +56,51 @@ impl Execution {
     /// Writes status Running. `None`: the request is not what it was, and the run is closed.
     async fn announce(&self) -> Option<SyncRequest> {
         let change = Change::started(&self.tenure);
-        match self.persist(&self.request, &change).await {
-            Some(Written::Done(request)) => Some(*request),
-            Some(Written::Outdated) => {
-                let message = "the request was cancelled or deleted before it started";
-                self.record(&self.end(RunState::Cancelled, Reason::Cancelled, message)).await;
-                None
+        let mut request = self.request.clone();
+        loop {
+            match self.persist(&request, &change).await? {
+                Written::Done(request) => return Some(*request),
+                // Somebody wants it otherwise, or a write of an earlier run has arrived since.
+                Written::Outdated => match self.wanted_still().await? {
+                    Some(now) => request = now,
+                    None => break,
+                },
             }
-            None => None,
+        }
+        let message = "the request was cancelled or deleted before it started";
+        self.record(&self.end(RunState::Cancelled, Reason::Cancelled, message)).await;
+        None
+    }
+
+    /// The request as it stands, if it is to run all the same. The outer `None` is as in
+    /// [`Self::persist`].
+    async fn wanted_still(&self) -> Option<Option<SyncRequest>> {
+        let requests = self.ctx.requests(&self.request.namespace().unwrap_or_default());
+        let name = self.request.name_any();
+        loop {
+            match requests.get_opt(&name).await {
+                Ok(now) => {
+                    return Some(now.filter(|now| {
+                        let stopped = now.spec.cancel || now.metadata.deletion_timestamp.is_some();
+                        let same = now.metadata.uid == self.request.metadata.uid;
+                        same && !stopped && !now.phase().is_terminal()
+                    }));
+                }
+                Err(error) => {
+                    tracing::warn!(request.name = name, error = store::chain(&error), "again");
+                }
+            }
+            if self.pause().await {
+                return None;
+            }
+        }
+    }
+
+    /// Waits before a call is made again. Whether the Lease is lost.
+    async fn pause(&self) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN_AFTER) => false,
+            () = self.tenure.lost().cancelled() => true,
         }
     }
 
@@ -323,16 +360,15 @@ impl Execution {
             if self.tenure.lost().is_cancelled() {
                 return None;
             }
-            match write(request, change, &self.ctx).await {
+            match write_again(request, change, &self.ctx).await {
                 Ok(written) => return Some(written),
                 Err(error) => {
                     let name = request.name_any();
                     tracing::warn!(request.name = name, error = store::chain(&error), "again");
                 }
             }
-            tokio::select! {
-                () = tokio::time::sleep(AGAIN_AFTER) => {}
-                () = self.tenure.lost().cancelled() => return None,
+            if self.pause().await {
+                return None;
             }
         }
     }

@@ -19,6 +19,7 @@ mod act;
 mod candidate;
 mod context;
 mod execution;
+mod former;
 mod number;
 mod observe;
 mod plan;

@@ -155,11 +155,25 @@ pub(super) fn part(request: &SyncRequest, ctx: &Context) -> Part {
 /// or deleted.
 pub(super) fn show(request: &SyncRequest, ctx: &Context) {
     let (entry, part) = (entry(request), part(request, ctx));
-    let version = request.resource_version().and_then(|it| it.parse().ok()).unwrap_or(u64::MAX);
-    let uid = entry.uid.clone();
-    if !ctx.change_queue(|queue| queue.show(entry, part, version)) {
-        return;
+    if ctx.change_queue(|queue| queue.show(entry, part, version(request))) {
+        stop_unwanted(request, ctx);
     }
+}
+
+/// The same for the answer to a write, which may come after the watch has told that the request is gone.
+pub(super) fn show_answer(request: &SyncRequest, ctx: &Context) {
+    let (entry, part) = (entry(request), part(request, ctx));
+    if ctx.change_queue(|queue| queue.show_answer(entry, part, version(request))) {
+        stop_unwanted(request, ctx);
+    }
+}
+
+fn version(request: &SyncRequest) -> u64 {
+    request.resource_version().and_then(|it| it.parse().ok()).unwrap_or(u64::MAX)
+}
+
+fn stop_unwanted(request: &SyncRequest, ctx: &Context) {
+    let uid = request.uid().unwrap_or_default();
     if let Some(live) = ctx.live().filter(|live| live.uid == uid) {
         if request.metadata.deletion_timestamp.is_some() {
             live.stop(Stop::Deleted);

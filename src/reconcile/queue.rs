@@ -112,6 +112,12 @@ impl Queue {
         true
     }
 
+    /// The same for the answer to a write. It says nothing of a request that is not known any more: the
+    /// watch may have told that it is gone.
+    pub fn show_answer(&mut self, entry: Entry, part: Part, version: u64) -> bool {
+        self.newest.contains_key(&entry.uid) && self.show(entry, part, version)
+    }
+
     /// Puts the request where it belongs now.
     pub fn put(&mut self, entry: Entry, part: Part) {
         if let Some(listing) = &mut self.listing {
@@ -267,6 +273,9 @@ mod tests {
         assert!(queue.is_empty());
         queue.take("uid-a");
         assert!(show(&mut queue, Part::Waiting, 1), "it was forgotten");
+        queue.take("uid-a");
+        assert!(!queue.show_answer(entry("a", 0, 1, 1), Part::Waiting, 2), "it is gone");
+        assert!(queue.is_empty());
         queue.begin_listing();
         assert!(show(&mut queue, Part::Waiting, 5));
         assert_eq!(queue.end_listing(), Vec::<String>::new());

@@ -22,6 +22,11 @@ pub(super) enum Change {
         reason: Reason,
         message: String,
     },
+    /// It waits, and its newest run is gone before the status told of it. What that run may still have on
+    /// its way finds another number.
+    LeftBehind {
+        number: RunNumber,
+    },
     /// It goes back to the queue after an attempt that counts, and comes up again at a time.
     Retried {
         reason: Reason,
@@ -84,6 +89,11 @@ impl Change {
             Self::Requeued { reason, message } | Self::Retried { reason, message, .. } => {
                 (Phase::Queued, *reason, message.clone())
             }
+            Self::LeftBehind { .. } => (
+                Phase::Queued,
+                Reason::Interrupted,
+                "its run was left behind; it runs again".into(),
+            ),
             Self::Satisfied { conclusion, by, number } => {
                 let message = format!("answered by run {number} of {by}: {}", conclusion.message);
                 (conclusion.phase, conclusion.reason, message)
@@ -174,6 +184,7 @@ fn apply(request: &SyncRequest, change: &Change, at: Micros, status: &mut SyncRe
             status.next_attempt_at = Some(Micros::from(*next_at));
             status.progress = None;
         }
+        Change::LeftBehind { number } => status.run_number = Some(number.0),
         Change::Satisfied { conclusion, by, number } => {
             status.completion_time = Some(at);
             status.next_attempt_at = None;

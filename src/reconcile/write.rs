@@ -6,7 +6,7 @@ use kube::core::Status;
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 
-use super::observe::show;
+use super::observe::show_answer;
 use super::status::{Change, after, minimal};
 use super::{Context, Error};
 use crate::api::{SyncRequest, SyncRequestStatus};
@@ -37,18 +37,35 @@ pub(super) async fn write(
         }
         other => other?,
     };
-    let written = match written {
-        Written::Outdated => found(seen, &status, ctx).await?,
-        done @ Written::Done(_) => done,
-    };
-    if let Written::Done(request) = &written {
-        // At once, and not when the watch tells: the next decision must know it.
-        show(request, ctx);
+    tell(&written, change, ctx).await;
+    Ok(written)
+}
+
+/// The same for whoever runs the request and may have written it before without an answer: what stands
+/// there already is done.
+pub(super) async fn write_again(
+    seen: &SyncRequest,
+    change: &Change,
+    ctx: &Context,
+) -> Result<Written, Error> {
+    let written = write(seen, change, ctx).await?;
+    if matches!(written, Written::Done(_)) {
+        return Ok(written);
+    }
+    let status = after(seen, change, &ctx.lease_name(), ctx.clock.now());
+    let written = found(seen, &status, ctx).await?;
+    tell(&written, change, ctx).await;
+    Ok(written)
+}
+
+/// Says that the request has changed, to the queue at once: the next decision must know it.
+async fn tell(written: &Written, change: &Change, ctx: &Context) {
+    if let Written::Done(request) = written {
+        show_answer(request, ctx);
         let (phase, reason, message) = change.says();
         let news = Happening::Phase { phase, reason, message: &message };
         ctx.report.tell(&request.object_ref(&()), &news).await;
     }
-    Ok(written)
 }
 
 /// Looks whether the status of a run stands there already: the answer to an earlier try was lost, ours or
@@ -89,9 +106,8 @@ pub(super) async fn patch(
         json!({"op": "test", "path": "/metadata/uid", "value": seen.metadata.uid}),
         json!({"op": "test", "path": "/status/phase", "value": before.phase}),
     ];
-    if let Some(number) = before.run_number {
-        operations.push(json!({"op": "test", "path": "/status/runNumber", "value": number}));
-    }
+    // Also that there is none: a write that arrives late must not count for a request that has run since.
+    operations.push(json!({"op": "test", "path": "/status/runNumber", "value": before.run_number}));
     operations.push(json!({"op": "add", "path": path, "value": value}));
     let operations: Patch = serde_json::from_value(json!(operations)).unwrap_or_default();
     let operations = KubePatch::Json::<()>(operations);

@@ -16,6 +16,7 @@ use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 pub use log::{LogFormat, start};
 pub use metrics::Metrics;
@@ -26,8 +27,9 @@ use crate::store::RunState;
 
 /// How long one call may take to publish an Event.
 const PUBLISH_WITHIN: Duration = Duration::from_secs(5);
-/// The first pause before it is tried again; the next ones are twice as long, up to four minutes.
+/// The first pause before it is tried again; each one after it is twice as long, up to the last.
 const PUBLISH_AGAIN: Duration = Duration::from_secs(1);
+const PUBLISH_AT_LEAST: Duration = Duration::from_secs(60);
 /// How many Events wait at most; those that come then are lost.
 const WAITING: usize = 256;
 
@@ -109,12 +111,16 @@ impl Announcement {
 /// Tells what happens, in one voice.
 #[derive(Clone)]
 pub struct Report {
-    recorder: Option<Recorder>,
+    client: Client,
+    reporter: Reporter,
+    /// It counts what is told again; its Event keeps the first note.
+    recorder: Recorder,
     metrics: Metrics,
     /// Whether it was told that Events are refused. Once is enough.
     refused: Arc<AtomicBool>,
     /// The places of the Events that wait for the API server.
     waiting: Arc<Semaphore>,
+    closing: CancellationToken,
 }
 
 impl Report {
@@ -123,10 +129,13 @@ impl Report {
         let reporter =
             Reporter { controller: "singletrack".into(), instance: Some(instance.to_owned()) };
         Self {
-            recorder: Some(Recorder::new(client, reporter)),
+            recorder: Recorder::new(client.clone(), reporter.clone()),
+            client,
+            reporter,
             metrics,
             refused: Arc::default(),
             waiting: Arc::new(Semaphore::new(WAITING)),
+            closing: CancellationToken::new(),
         }
     }
 
@@ -143,7 +152,13 @@ impl Report {
             "{}",
             said.note
         );
-        let Some(recorder) = &self.recorder else { return };
+        // One that names a run is an Event of its own, so that each note can be read.
+        let recorder = match happening {
+            Happening::Granted { .. } | Happening::Superseded { .. } => {
+                Recorder::new(self.client.clone(), self.reporter.clone())
+            }
+            _ => self.recorder.clone(),
+        };
         let event = Event {
             type_: if said.warning { EventType::Warning } else { EventType::Normal },
             reason: said.reason.to_owned(),
@@ -151,12 +166,12 @@ impl Report {
             action: "Sync".to_owned(),
             secondary: None,
         };
-        if !self.publish(recorder, &event, request).await {
-            self.publish_later(recorder.clone(), event, request.clone());
+        if !self.publish(&recorder, &event, request).await {
+            self.publish_later(recorder, event, request.clone());
         }
     }
 
-    /// Publishes it once. Whether that is the end of it.
+    /// Publishes it once. False if it is worth another try.
     async fn publish(&self, recorder: &Recorder, event: &Event, about: &ObjectReference) -> bool {
         match timeout(PUBLISH_WITHIN, recorder.publish(event, about)).await {
             Ok(Ok(())) => true,
@@ -185,19 +200,31 @@ impl Report {
 
     /// Publishes it when the API server can be reached again, while the process lives.
     fn publish_later(&self, recorder: Recorder, event: Event, about: ObjectReference) {
-        let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else { return };
+        let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else {
+            tracing::debug!(reason = event.reason, "too many Events wait; this one is lost");
+            return;
+        };
         let report = self.clone();
         tokio::spawn(async move {
             let mut pause = PUBLISH_AGAIN;
-            while pause < PUBLISH_AGAIN * 512 {
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-                if report.publish(&recorder, &event, &about).await {
+            loop {
+                let closing = timeout(pause, report.closing.cancelled()).await.is_ok();
+                pause = (pause * 2).min(PUBLISH_AT_LEAST);
+                if report.publish(&recorder, &event, &about).await || closing {
                     break;
                 }
             }
             drop(place);
         });
+    }
+
+    /// Tries once more to publish what waits for the API server. For the end of the process.
+    pub async fn close(&self) {
+        self.closing.cancel();
+        let all = u32::try_from(WAITING).unwrap_or(u32::MAX);
+        if timeout(PUBLISH_WITHIN, self.waiting.acquire_many(all)).await.is_err() {
+            tracing::debug!("some Events are lost with the process");
+        }
     }
 
     /// How many requests wait, and whether one runs.

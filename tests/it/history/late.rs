@@ -10,7 +10,7 @@ use super::scene::Scene;
 use super::{Floor, Times};
 use crate::requests::{github, open_issues};
 use crate::stand_in::Matcher;
-use crate::support::{Home, PATIENCE, awaited};
+use crate::support::{Home, PATIENCE, Proxy, awaited};
 
 /// The request of a grant stands in it.
 const GRANT: &str = "request-name";
@@ -158,4 +158,58 @@ async fn a_place_in_the_queue_that_arrives_while_the_request_runs_changes_nothin
     scene.space.finished("a").await;
     let history = scene.end(recorder).await;
     history.check(Floor { runs: 1, takeovers: 0, interrupted: 0, rows: 8 });
+}
+
+/// The process is gone, and what it had on its way arrives when another request runs.
+#[tokio::test]
+async fn a_status_of_a_run_that_was_left_behind_does_not_arrive_beside_the_next_run() {
+    let scene = Scene::new(github(1, 10).await, Home::sqlite()).await;
+    let mut one = scene.behind_proxy("one").await;
+    let recorder = scene.record().await;
+    let page = scene.github.hold(open_issues());
+    let status = "/syncrequests/left/status";
+    let running = scene.proxy.hold(Method::PATCH, status, "\"phase\":\"Running\"");
+    scene.space.manual("left").await;
+    scene.proxy.taken(status).await;
+    let first = SyncRequestSpec { priority: 5, ..SyncRequestSpec::of(RunType::Manual) };
+    scene.space.create("first", first).await;
+    scene.space.in_phase("first", Phase::Queued).await;
+    one.kill();
+    let _two = scene.start("two").await;
+    scene.space.in_phase("first", Phase::Running).await;
+    awaited("it reads", page.arrived()).await;
+    let before = scene.proxy.calls();
+    running.send_replace(true);
+    scene.proxy.called_after(before, "answered PATCH").await;
+    page.open();
+    for name in ["first", "left"] {
+        scene.space.finished(name).await;
+    }
+    let history = scene.end(recorder).await;
+    history.check(Floor { runs: 3, takeovers: 1, interrupted: 1, rows: 8 });
+}
+
+/// It arrives before the next run of the same request is shown: that one goes on, for nobody has
+/// cancelled it.
+#[tokio::test]
+async fn a_status_of_a_run_that_was_left_behind_cancels_nothing() {
+    let scene = Scene::new(github(1, 10).await, Home::sqlite()).await;
+    let behind = Proxy::start(&scene.space).await;
+    let mut one = scene.behind_proxy("one").await;
+    let recorder = scene.record().await;
+    let (status, words) = ("/syncrequests/a/status", "\"phase\":\"Running\"");
+    let old = scene.proxy.hold(Method::PATCH, status, words);
+    let new = behind.hold(Method::PATCH, status, words);
+    scene.space.manual("a").await;
+    scene.proxy.taken(status).await;
+    one.kill();
+    let _two = scene.behind(&behind, "two").await;
+    behind.taken(status).await;
+    old.send_replace(true);
+    scene.space.in_phase("a", Phase::Running).await;
+    new.send_replace(true);
+    let request = scene.space.finished("a").await;
+    assert_eq!(request.phase(), Phase::Succeeded, "{:?}", request.status);
+    let history = scene.end(recorder).await;
+    history.check(Floor { runs: 2, takeovers: 1, interrupted: 1, rows: 8 });
 }

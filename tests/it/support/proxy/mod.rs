@@ -227,8 +227,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let response = match action {
         Some(action) => shared.perform(action, forwarded, watches).await,
         None => {
-            let upstream = shared.client.send(forwarded).await;
-            shared.answered(&answered);
+            let upstream = shared.send(forwarded, std::future::ready(())).await;
             respond(upstream, watches.then(|| shared.watches.subscribe()))
         }
     };
@@ -239,13 +238,32 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
 }
 
 type Call = http::Request<kube::client::Body>;
+type Upstream = kube::Result<Response<kube::client::Body>>;
 
 impl Shared {
+    /// Makes the call upstream when the time has come, also if the client has gone by then.
+    async fn send(
+        self: &Arc<Self>,
+        call: Call,
+        when: impl Future<Output = ()> + Send + 'static,
+    ) -> Upstream {
+        let shared = Arc::clone(self);
+        let made = tokio::spawn(async move {
+            when.await;
+            let name = format!("answered {} {}", call.method(), call.uri());
+            let upstream = shared.client.send(call).await;
+            shared.seen.send_modify(|seen| seen.push((name, false)));
+            upstream
+        });
+        made.await.expect("the call is made")
+    }
+
     /// The write with the trap, at its moment.
-    async fn spring(&self, moment: Moment, call: Call) -> Response {
+    async fn spring(self: &Arc<Self>, moment: Moment, call: Call) -> Response {
+        let at_once = std::future::ready(());
         let upstream = match moment {
             Moment::Before => None,
-            Moment::Unanswered | Moment::Answered => Some(self.client.send(call).await),
+            Moment::Unanswered | Moment::Answered => Some(self.send(call, at_once).await),
         };
         if let (Moment::Answered, Some(upstream)) = (moment, upstream) {
             let sprung = self.sprung.clone();
@@ -257,48 +275,34 @@ impl Shared {
     }
 
     /// What a rule wants to happen to a call.
-    async fn perform(&self, action: Action, call: Call, watches: bool) -> Response {
-        let name = format!("{} {}", call.method(), call.uri());
-        let client = self.client.clone();
+    async fn perform(self: &Arc<Self>, action: Action, call: Call, watches: bool) -> Response {
+        let at_once = std::future::ready(());
         match action {
             Action::Answer(status, text) => answer(status, text),
             Action::AnswerInstead(status, text) => {
-                let _ = client.send(call).await;
+                let _ = self.send(call, at_once).await;
                 answer(status, text)
             }
             Action::DropCall => std::future::pending().await,
             Action::DropAnswer => {
-                let _ = client.send(call).await;
+                let _ = self.send(call, at_once).await;
                 std::future::pending().await
             }
             Action::HoldAnswer(mut held) => {
-                let upstream = client.send(call).await;
+                let upstream = self.send(call, at_once).await;
                 let _ = held.wait_for(|open| *open).await;
                 respond(upstream, None)
             }
             Action::Hold(mut held) => {
-                let upstream = tokio::spawn(async move {
-                    let _ = held.wait_for(|open| *open).await;
-                    client.send(call).await
-                });
-                let upstream = upstream.await.expect("the call is made");
-                self.answered(&name);
-                respond(upstream, None)
+                let opened = async move { drop(held.wait_for(|open| *open).await) };
+                respond(self.send(call, opened).await, None)
             }
             Action::Delay(time) => {
-                let upstream = tokio::spawn(async move {
-                    tokio::time::sleep(time).await;
-                    client.send(call).await
-                });
-                let watches = watches.then(|| self.watches.subscribe());
-                respond(upstream.await.expect("the call is made"), watches)
+                let upstream = self.send(call, tokio::time::sleep(time)).await;
+                respond(upstream, watches.then(|| self.watches.subscribe()))
             }
-            Action::CutBody(bytes) => cut(respond(client.send(call).await, None), bytes),
+            Action::CutBody(bytes) => cut(respond(self.send(call, at_once).await, None), bytes),
         }
-    }
-
-    fn answered(&self, call: &str) {
-        self.seen.send_modify(|seen| seen.push((format!("answered {call}"), false)));
     }
 
     /// Takes note of what no operator may do: no decision may rest on an answer from a cache, and a

@@ -1,0 +1,62 @@
+//! The request that ran last: it is seen to before another one runs.
+
+use kube::ResourceExt;
+
+use super::Error;
+use super::candidate::hindered;
+use super::observe::show;
+use super::status::Change;
+use super::track::{Answer, Attempt, Track};
+use super::write::write;
+use crate::api::{Phase, SyncRequest};
+use crate::lease::Got;
+use crate::store::{self, RunRecord};
+
+impl Track {
+    /// Reads the request of the newest run anew, if that is not the head's. When its process is gone it
+    /// may still be shown as running, and our watch may be late: then it is the head, and is repaired
+    /// first. Or a write that shows it so is still on its way. An answer if the head is not to run now.
+    pub(super) async fn see_to_former(
+        &self,
+        head: &SyncRequest,
+        attempt: &mut Attempt,
+    ) -> Option<Answer> {
+        let newest = match self.ctx.store.history(1).await {
+            Ok(newest) => newest.into_iter().next(),
+            Err(error) => return Some(self.store_refused(head, &error, attempt).await),
+        };
+        let record = newest.filter(|record| record.uid != head.uid())?;
+        if let Err(error) = self.repair(&record).await {
+            tracing::warn!(
+                error = store::chain(&error),
+                "the request that ran last is not repaired"
+            );
+            return Some(hindered(attempt));
+        }
+        let now = self.ctx.queue().head();
+        now.is_none_or(|now| Some(now.uid) != head.uid()).then_some(Got::Nobody)
+    }
+
+    async fn repair(&self, record: &RunRecord) -> Result<(), Error> {
+        let (Some(namespace), Some(name)) = (&record.namespace, &record.name) else {
+            return Ok(());
+        };
+        let former = match self.ctx.requests(namespace).get_opt(name).await {
+            Ok(former) => former,
+            // Of a namespace that is not ours any more.
+            Err(kube::Error::Api(status)) if status.is_forbidden() => return Ok(()),
+            Err(source) => return Err(Error::Read { request: name.clone(), source }),
+        };
+        let Some(former) = former.filter(|it| it.uid() == record.uid) else { return Ok(()) };
+        let number = former.status.as_ref().and_then(|status| status.run_number);
+        match former.phase() {
+            Phase::Running => show(&former, &self.ctx),
+            Phase::Queued if number < Some(record.number.0) && !record.is_final() => {
+                let change = Change::LeftBehind { number: record.number };
+                write(&former, &change, &self.ctx).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
