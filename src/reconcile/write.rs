@@ -102,14 +102,14 @@ pub(super) async fn patch(
 ) -> Result<Written, Error> {
     let default = SyncRequestStatus::default();
     let before = seen.status.as_ref().unwrap_or(&default);
-    let mut operations = vec![
-        json!({"op": "test", "path": "/metadata/uid", "value": seen.metadata.uid}),
-        json!({"op": "test", "path": "/status/phase", "value": before.phase}),
-    ];
-    // Also that there is none: a write that arrives late must not count for a request that has run since.
-    operations.push(json!({"op": "test", "path": "/status/runNumber", "value": before.run_number}));
-    operations.push(json!({"op": "add", "path": path, "value": value}));
-    let operations: Patch = serde_json::from_value(json!(operations)).unwrap_or_default();
+    // Also that there is no run number: what arrives late must not count for a request that has run since.
+    let operations: Patch = serde_json::from_value(json!([
+        {"op": "test", "path": "/metadata/uid", "value": seen.metadata.uid},
+        {"op": "test", "path": "/status/phase", "value": before.phase},
+        {"op": "test", "path": "/status/runNumber", "value": before.run_number},
+        {"op": "add", "path": path, "value": value},
+    ]))
+    .unwrap_or_default();
     let operations = KubePatch::Json::<()>(operations);
     let requests = ctx.requests(&seen.namespace().unwrap_or_default());
     let params = PatchParams::default();

@@ -268,3 +268,21 @@ fn names_in_paths_are_found() {
         assert_eq!(used(line), expected, "{line}");
     }
 }
+
+#[test]
+fn every_planted_bug_fits_the_tree() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut fits = 0;
+    for file in fs::read_dir(root.join("tests/planted")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|end| end != "patch") {
+            continue;
+        }
+        let mut command = std::process::Command::new("patch");
+        command.args(["--strip=1", "--dry-run", "--silent", "--directory"]).arg(root);
+        let said = command.arg("--input").arg(&path).output().unwrap();
+        assert!(said.status.success(), "{}: {said:?}", path.display());
+        fits += 1;
+    }
+    assert_eq!(fits, 15);
+}

@@ -158,13 +158,16 @@ fn an_end_that_is_taken_back() {
     broken(Rule::Phases, |history| {
         let end = position(history, &request("a", Phase::Succeeded, 1));
         history.kept.insert(end + 1, request("a", Phase::Queued, 1));
-        history.kept.insert(end + 2, request("a", Phase::Failed, 1));
+        history.kept.insert(end + 2, request("a", Phase::Succeeded, 1));
     });
 }
 
 #[test]
 fn a_request_that_has_ended_twice() {
-    broken(Rule::Phases, |history| history.kept.push(request("c", Phase::Cancelled, 4)));
+    broken(Rule::Phases, |history| {
+        history.kept.push(request("c", Phase::Cancelled, 4));
+        history.kept.push(request("c", Phase::Succeeded, 4));
+    });
 }
 
 #[test]
@@ -256,6 +259,21 @@ fn a_run_that_is_not_in_the_history() {
         history.runs.remove(3);
         let spare = good::history().runs.remove(0);
         history.runs.push(super::Run { number: 9, request: "z".into(), ..spare });
+    });
+}
+
+#[test]
+fn a_success_without_a_run() {
+    broken(Rule::Complete, |history| {
+        history.kept.push(request("d", Phase::Queued, None));
+        history.kept.push(request("d", Phase::Succeeded, None));
+    });
+}
+
+#[test]
+fn a_cancelled_request_whose_run_has_succeeded() {
+    broken(Rule::Complete, |history| {
+        version(history, "c", Phase::Succeeded, Some(4)).phase = Phase::Cancelled;
     });
 }
 

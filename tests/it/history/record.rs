@@ -162,7 +162,8 @@ async fn watch_database(home: &Home) {
                      (what, run, holder) VALUES ({values}); END"
                 )
             };
-            let fence = "UPDATE ON sync_fence WHEN NEW.active <> OLD.active";
+            let fence = "UPDATE ON sync_fence WHEN NEW.active <> OLD.active \
+                         OR NEW.holder <> OLD.holder";
             home.execute(&trigger("fence", fence, "'fence', NEW.active, NEW.holder")).await;
             for table in TABLES {
                 let values = format!("'{table}', NEW.stored_by, ''");
@@ -192,7 +193,7 @@ async fn watch_database(home: &Home) {
                      EXECUTE FUNCTION _note_{what}()"
                 )
             };
-            let fence = "WHEN (NEW.active <> OLD.active)";
+            let fence = "WHEN (NEW.active <> OLD.active OR NEW.holder <> OLD.holder)";
             home.execute(&trigger("UPDATE", "fence", "sync_fence", fence)).await;
             for table in TABLES {
                 let changed = "WHEN (NEW.stored_by <> OLD.stored_by)";

@@ -1,4 +1,4 @@
-//! The rules. Pure, and linear in the history.
+//! The rules. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -308,14 +308,17 @@ fn complete(history: &History, found: &mut Found) {
         }
     }
     for (uid, (phase, run)) in last {
-        let Some(state) = run.and_then(|run| rows.get(&run)) else { continue };
+        let state = run.and_then(|run| rows.get(&run)).copied();
         let fits = match phase {
-            Phase::Succeeded => *state == "succeeded",
-            Phase::PartiallySucceeded => *state == "partial",
-            _ => true,
+            Phase::Succeeded => state == Some("succeeded"),
+            Phase::PartiallySucceeded => state == Some("partial"),
+            Phase::Failed | Phase::Cancelled | Phase::Rejected => {
+                !matches!(state, Some("succeeded" | "partial"))
+            }
+            Phase::Pending | Phase::Queued | Phase::Running => true,
         };
         found.unless(fits, Rule::Complete, || {
-            format!("{uid} is {} and its run is {state}", phase.as_str())
+            format!("{uid} is {} and its run is {state:?}", phase.as_str())
         });
     }
 }

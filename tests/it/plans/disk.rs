@@ -42,7 +42,7 @@ impl Fault {
 }
 
 /// Whether there is an strace that works here.
-pub(super) fn is_possible() -> bool {
+pub(crate) fn is_possible() -> bool {
     let tried = std::process::Command::new("strace").args(["-qq", "-e", "none", "true"]).output();
     tried.is_ok_and(|it| it.status.success())
 }

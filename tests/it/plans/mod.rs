@@ -58,6 +58,8 @@ enum Plan {
     Cell(Moment, Deed),
 }
 
+pub(crate) use disk::is_possible as has_strace;
+
 /// What has come of a story.
 struct Told {
     rows: Rows,

@@ -24,8 +24,12 @@ pub(super) struct Blow {
 }
 
 impl Fleet {
-    /// Does it. Whether a run was running.
+    /// Does it. Whether it has struck a run that was running.
     pub(super) async fn strike(&mut self, kind: Kind, random: &mut Random) -> bool {
+        for replica in &mut self.replicas {
+            let ended = replica.operator.has_ended();
+            assert!(ended.is_none(), "{} has ended by itself: {ended:?}", replica.pod.name);
+        }
         let (gate, is_held) = self.hold().await;
         let at = match self.holding().await {
             Some(at) => at,
@@ -36,9 +40,9 @@ impl Fleet {
             Group::Processes => self.strike_processes(blow, random).await,
             Group::Api => self.strike_api(blow, random).await,
             Group::Cluster => self.strike_cluster(blow, random).await,
-            Group::People => self.strike_objects(blow, random).await,
+            Group::People => return self.strike_objects(blow, random).await && is_held,
             Group::GitHub => self.strike_github(&blow, random),
-            Group::Disk => self.strike_disk(blow, random).await,
+            Group::Disk => return self.strike_disk(blow, random).await && is_held,
             Group::Store => self.strike_store(blow, random).await,
         }
         is_held
@@ -87,12 +91,15 @@ impl Fleet {
     }
 
     async fn stop(&mut self, at: usize) {
-        // However it ends: what it says then is looked at in the end.
-        self.replicas[at].operator.terminate().await;
+        let ended = self.replicas[at].operator.terminate().await;
+        assert!(ended.success(), "{}: {ended}", self.replicas[at].pod.name);
         self.start_again(at, false);
     }
 
     async fn strike_cluster(&self, blow: Blow, random: &mut Random) {
+        // One database's storm at a time: an API server does not start while etcd stands still.
+        static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+        let _alone = ALONE.lock().await;
         let (pause, go_on) = match blow.kind {
             Kind::ApiRestarted => return cluster().command("restart").await,
             Kind::ApiPaused => ("pause second", "continue second"),
@@ -104,7 +111,8 @@ impl Fleet {
         cluster().command(go_on).await;
     }
 
-    async fn strike_objects(&self, blow: Blow, random: &mut Random) {
+    /// Whether there was something to change.
+    async fn strike_objects(&self, blow: Blow, random: &mut Random) -> bool {
         match blow.kind {
             Kind::LeaseDeleted => {
                 let _ = self.space.leases().delete("singletrack", &DeleteParams::default()).await;
@@ -118,13 +126,14 @@ impl Fleet {
                     self.taken_over().await;
                 }
             }
-            kind => self.change_its_mind(kind).await,
+            kind => return self.change_its_mind(kind).await,
         }
+        true
     }
 
     /// Somebody changes his mind about the request that runs.
-    async fn change_its_mind(&self, kind: Kind) {
-        let Some(running) = self.board.running() else { return };
+    async fn change_its_mind(&self, kind: Kind) -> bool {
+        let Some(running) = self.board.running() else { return false };
         let (name, requests) = (running.name_any(), self.space.requests());
         match kind {
             Kind::RunCancelled => drop(say(&self.space, &name, json!({"cancel": true})).await),
@@ -133,7 +142,11 @@ impl Fleet {
                 let again = say(&self.space, &name, json!({"suspend": false}));
                 assert!(again.await, "the API server of the test answers");
             }
-            _ => drop(requests.delete(&name, &DeleteParams::default()).await),
+            _ => {
+                let uid = running.uid().expect("it has one");
+                self.deleted.lock().expect("not poisoned").insert(uid);
+                let _ = requests.delete(&name, &DeleteParams::default()).await;
+            }
         }
         if kind == Kind::RunRecreated {
             let mut seen = self.board.seen();
@@ -142,6 +155,7 @@ impl Fleet {
             let request = SyncRequest::new(&name, SyncRequestSpec::of(RunType::Manual));
             let _ = requests.create(&PostParams::default(), &request).await;
         }
+        true
     }
 
     fn strike_github(&self, blow: &Blow, random: &mut Random) {

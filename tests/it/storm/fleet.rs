@@ -1,11 +1,13 @@
 //! Three operators on one database, each behind a proxy, with everything that can be done to them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Client;
+use singletrack::api::{Phase, SyncRequest};
 
 use super::board::Board;
 use super::kind::Base;
@@ -50,14 +52,17 @@ pub(super) struct Fleet {
     pub(super) server: Option<Server>,
     /// Whether pods have uids that can be asked about. They are gone then, for there are none.
     has_uids: bool,
+    /// The uids of requests that somebody has deleted before they ended.
+    pub(super) deleted: Mutex<BTreeSet<String>>,
     /// Of those that are no more.
     words: Vec<Words>,
     started: usize,
 }
 
 impl Fleet {
-    /// `api` is the API server that the operators use; the test has one of its own.
-    pub(super) async fn start(base: Base, api: &Client, has_uids: bool, issues: usize) -> Self {
+    /// `api` is the API server that the operators use; the test has one of its own. Their calls go into
+    /// the file.
+    pub(super) async fn start(base: Base, api: &Client, has_uids: bool, calls: &Path) -> Self {
         let server = match base {
             Base::Sqlite => None,
             Base::Postgres => Some(Server::start().await),
@@ -74,18 +79,18 @@ impl Fleet {
         let mut fleet = Self {
             board: Board::of(&space),
             space,
-            github: Arc::new(github(1, issues).await),
+            github: Arc::new(github(1, 40).await),
             cable,
             home,
             server,
             has_uids,
             replicas: Vec::new(),
+            deleted: Mutex::default(),
             words: Vec::new(),
             started: 0,
         };
         for name in PODS {
-            let calls = fleet.home.folder().join("calls.jsonl");
-            let proxy = Proxy::between(api.clone(), Some((&calls, name))).await;
+            let proxy = Proxy::between(api.clone(), Some((calls, name))).await;
             let kubeconfig = proxy.kubeconfig(fleet.home.folder());
             let pod = fleet.pod(name);
             let operator = fleet.operator(&pod, &kubeconfig);
@@ -140,18 +145,18 @@ impl Fleet {
         live.chain(self.words.iter().cloned()).collect()
     }
 
-    /// Holds the next run at its first question to GitHub, if one comes. Whether one is held.
+    /// Holds the next run at its first question to GitHub, if one comes. Whether one is held, and shown
+    /// as running.
     pub(super) async fn hold(&self) -> (Gate, bool) {
         let gate = self.github.hold(Matcher::get("/repos/acme/widgets-0"));
-        let arrived = tokio::time::timeout(AT_MOST, gate.arrived()).await.is_ok();
-        if arrived {
-            let mut seen = self.board.seen();
-            let runs = seen.wait_for(|shown| {
-                shown.values().any(|it| it.phase() == singletrack::api::Phase::Running)
-            });
-            let _ = tokio::time::timeout(AT_MOST, runs).await;
-        }
-        (gate, arrived)
+        let mut seen = self.board.seen();
+        let runs = async {
+            gate.arrived().await;
+            let runs = |it: &SyncRequest| it.phase() == Phase::Running;
+            drop(seen.wait_for(|shown| shown.values().any(runs)).await);
+        };
+        let is_held = tokio::time::timeout(AT_MOST, runs).await.is_ok();
+        (gate, is_held)
     }
 
     pub(super) async fn lease(&self) -> Option<Lease> {

@@ -60,14 +60,15 @@ async fn rounds(base: Base, seed: u64, until: Option<Instant>, api: kube::Client
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_happens_runs_go_one_by_one_and_every_request_ends() {
-    let minutes: Option<f64> = setting("MINUTES").and_then(|it| it.parse().ok());
-    let seed: u64 = setting("SEED").and_then(|it| it.parse().ok()).unwrap_or(1);
+    let minutes: Option<f64> = setting("MINUTES").map(|it| it.parse().expect("MINUTES=60"));
+    let seed: u64 = setting("SEED").map_or(1, |it| it.parse().expect("SEED is a number"));
     let api = cluster().second().await;
     let until = minutes.map(|it| Instant::now() + Duration::from_secs_f64(it * 60.0));
     let bases = match setting("BASE").as_deref() {
         Some("Sqlite") => vec![Base::Sqlite],
         Some("Postgres") => vec![Base::Postgres],
-        _ => vec![Base::Sqlite, Base::Postgres],
+        Some(other) => panic!("BASE is Sqlite or Postgres, not {other}"),
+        None => vec![Base::Sqlite, Base::Postgres],
     };
     let mut tally = Tally::default();
     let lanes = bases.into_iter().map(|base| rounds(base, seed, until, api.clone()));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
@@ -12,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::board::{Board, unfinished};
 use crate::stand_in::World;
 use crate::support::{Namespace, Random};
+
+/// The pause after an answer that settles nothing.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// They work until they are told to stop.
 pub(super) struct Users {
@@ -43,13 +47,13 @@ impl Users {
                 let spec = spec(&mut random);
                 let is_suspended = spec.suspend;
                 let request = SyncRequest::new(&name, spec);
+                if is_suspended {
+                    suspended.push(name.clone());
+                }
                 // The API server may be away, or have done it without an answer.
                 match space.requests().create(&PostParams::default(), &request).await {
                     Ok(_) => drop(count.fetch_add(1, Ordering::Relaxed)),
                     Err(_) => continue,
-                }
-                if is_suspended {
-                    suspended.push(name.clone());
                 }
                 if suspended.len() > 1 {
                     say(&space, &suspended.remove(0), json!({"suspend": false})).await;
@@ -62,10 +66,12 @@ impl Users {
                 }
                 // Its own creation is seen before the next one is thought of.
                 let there = seen.wait_for(|shown| shown.contains_key(&name));
-                let _ = tokio::time::timeout(std::time::Duration::from_secs(2), there).await;
+                let _ = tokio::time::timeout(Duration::from_secs(2), there).await;
             }
             for name in suspended {
-                while !say(&space, &name, json!({"suspend": false})).await {}
+                while !say(&space, &name, json!({"suspend": false})).await {
+                    tokio::time::sleep(AGAIN_AFTER).await;
+                }
             }
         });
         Self { stop, created, working }
@@ -79,11 +85,15 @@ impl Users {
     }
 }
 
-/// Changes the spec. Whether there is an answer: also a request that is gone is one.
+/// Changes the spec. Whether that is settled, also because the request is gone.
 pub(super) async fn say(space: &Namespace, name: &str, spec: serde_json::Value) -> bool {
     let patch = Patch::Merge(json!({ "spec": spec }));
     let changed = space.requests().patch(name, &PatchParams::default(), &patch).await;
-    matches!(changed, Ok(_) | Err(kube::Error::Api(_)))
+    match changed {
+        Ok(_) => true,
+        Err(kube::Error::Api(status)) => status.code < 500 && status.code != 429,
+        Err(_) => false,
+    }
 }
 
 fn spec(random: &mut Random) -> SyncRequestSpec {

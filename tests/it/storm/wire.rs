@@ -9,7 +9,7 @@ use serde_json::json;
 use super::faults::Blow;
 use super::fleet::{AT_MOST, Fleet, TIMES};
 use super::kind::Kind;
-use crate::support::{Action, Random, Rule};
+use crate::support::{Action, Random, Rule, poll};
 
 /// What an API server in trouble says.
 fn refusal(code: StatusCode, reason: &str) -> Action {
@@ -69,28 +69,32 @@ impl Fleet {
         }
     }
 
-    pub(super) async fn strike_disk(&mut self, Blow { kind, at, gate }: Blow, random: &mut Random) {
+    /// Whether a write has met it, as far as that can be seen.
+    pub(super) async fn strike_disk(
+        &mut self,
+        Blow { kind, at, gate }: Blow,
+        random: &mut Random,
+    ) -> bool {
         let times = random.below(8) + 1;
         let fault = match kind {
             Kind::StoreWriteKilled => format!("pwrite64:signal=SIGKILL:when={times}"),
             Kind::DiskFull => format!("pwrite64:error=ENOSPC:when=1..{times}"),
             _ => "pwrite64:delay_enter=30000".to_owned(),
         };
-        let traced = self.trace(at, &fault);
+        let traced = self.trace(at, &fault).await;
         gate.open();
         if kind != Kind::StoreWriteKilled {
-            return self.for_a_while(random).await;
+            self.for_a_while(random).await;
+            return true;
         }
-        let dies = async {
-            while self.replicas[at].operator.has_ended().is_none() {
-                tokio::time::sleep(TIMES.heartbeat / 20).await;
-            }
-        };
+        let dies = self.replicas[at].operator.ended();
         let is_dead = tokio::time::timeout(AT_MOST / 3, dies).await.is_ok();
         drop(traced);
         if is_dead {
+            self.replicas[at].operator.has_ended();
             self.start_again(at, random.percent(50));
         }
+        is_dead
     }
 
     pub(super) async fn strike_store(&self, blow: Blow, random: &mut Random) {
@@ -136,14 +140,20 @@ impl Fleet {
     }
 
     /// Injects a fault into the operator's writes of its database file, while the result lives.
-    fn trace(&self, at: usize, fault: &str) -> Traced {
+    async fn trace(&self, at: usize, fault: &str) -> Traced {
+        let pid = self.replicas[at].operator.pid();
         let child = std::process::Command::new("strace")
-            .args(["-f", "-qq", "-p", &self.replicas[at].operator.pid().to_string(), "-P"])
+            .args(["-f", "-qq", "-p", &pid.to_string(), "-P"])
             .arg(self.home.folder().join("store.db-wal"))
             .args(["-e", "trace=pwrite64", "-e", &format!("inject={fault}"), "-o", "/dev/null"])
             .stderr(Stdio::null())
             .spawn()
-            .expect("strace is there: apt install strace");
+            .expect("strace is there");
+        poll("strace has it", async || {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            (!status.contains("TracerPid:\t0\n")).then_some(())
+        })
+        .await;
         Traced(child)
     }
 }

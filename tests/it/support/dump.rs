@@ -38,13 +38,16 @@ pub(crate) async fn dump(database: &Database) -> Dump {
     all
 }
 
-/// The rows that say what GitHub has, without who wrote them when.
+/// The rows that say what GitHub has, without who wrote them when; of what is removed, that it is.
 pub(crate) fn data(mut dump: Dump) -> Dump {
     dump.retain(|table, _| !table.starts_with("sync_") && table != "schema_info");
-    let written = ["stored_at=", "stored_by=", "removed_at="];
+    let written = ["stored_at=", "stored_by="];
     for rows in dump.values_mut() {
         for row in rows.iter_mut() {
             row.retain(|cell| !written.iter().any(|name| cell.starts_with(name)));
+            for cell in row.iter_mut().filter(|cell| cell.starts_with("removed_at=2")) {
+                "removed_at=set".clone_into(cell);
+            }
         }
         rows.sort();
     }

@@ -172,7 +172,7 @@ impl Operator {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Whether a signal of the test's has ended it.
+    /// Whether the test has killed it.
     pub(crate) fn was_killed(&self) -> bool {
         self.killed
     }
@@ -181,10 +181,11 @@ impl Operator {
         self.child.id()
     }
 
-    /// How it has ended, if it has. A signal that has ended it is one of the test's.
+    /// How it has ended, if it has. SIGKILL is always the test's.
     pub(crate) fn has_ended(&mut self) -> Option<ExitStatus> {
         let ended = self.child.try_wait().expect("it can be waited for");
-        self.killed |= ended.is_some_and(|status| status.signal().is_some());
+        let kill = Signal::KILL.as_raw();
+        self.killed |= ended.is_some_and(|status| status.signal() == Some(kill));
         ended
     }
 
