@@ -278,9 +278,9 @@ fn every_planted_bug_fits_the_tree() {
         if path.extension().is_none_or(|end| end != "patch") {
             continue;
         }
-        let mut command = std::process::Command::new("patch");
-        command.args(["--strip=1", "--dry-run", "--silent", "--directory"]).arg(root);
-        let said = command.arg("--input").arg(&path).output().unwrap();
+        let mut command = std::process::Command::new("git");
+        command.args(["apply", "--check"]).arg(&path).current_dir(root);
+        let said = command.output().unwrap();
         assert!(said.status.success(), "{}: {said:?}", path.display());
         fits += 1;
     }
