@@ -22,17 +22,20 @@ image: ## The image, in target/image/singletrack.tar, without a network
 
 plans: ## A fault at each place of each story, and what is wrong in a document: half an hour at most; PLAN='…' tells one of them
 	@sh tests/cluster/build >/dev/null
+	@command -v strace >/dev/null || sh tests/packages plans strace
 	PLANS=all cargo test --test it -- plans:: $(if $(PLAN),,mutate::) --nocapture
 
 MINUTES ?= 60
 chaos: ## Three operators on either database, a fault every few seconds; SEED=… MINUTES=…; the last line sums up
 	@sh tests/cluster/build >/dev/null
 	@sh tests/postgres/build >/dev/null
+	@command -v strace >/dev/null || sh tests/packages chaos strace
 	MINUTES=$(MINUTES) cargo test --test it -- storm::whatever --nocapture
 
 planted: ## Fifteen bugs, each planted into a copy of the tree and found there; PLANTED=name plants one
 	@sh tests/cluster/build >/dev/null
 	@sh tests/postgres/build >/dev/null
+	@command -v patch >/dev/null || sh tests/packages planted patch
 	@sh tests/planted/run
 
 mutants: ## Every change of what decides, one at a time, and the unit tests must notice; needs cargo-mutants

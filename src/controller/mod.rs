@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use futures::{StreamExt, TryStreamExt, future};
+use futures::{FutureExt, StreamExt, TryStreamExt, future};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
@@ -207,7 +207,7 @@ async fn reconcile_all(
 ) {
     let (reader, writer) = reflector::store();
     ctx.show_requests(reader.clone());
-    let noting = Arc::clone(&ctx);
+    let (noting, unlisted) = (Arc::clone(&ctx), stopped_unlisted(reader.clone(), stop.clone()));
     let changes = requests::changes(&ctx, &places, &watches, reader.clone())
         .inspect_ok(move |event| reconcile::note(event, &noting))
         .modify(trim)
@@ -223,8 +223,23 @@ async fn reconcile_all(
             }
             future::ready(())
         });
+    let passes = async {
+        tokio::select! {
+            () = passes => {}
+            () = unlisted => {}
+        }
+    };
     // A fault of the track has been told where it was started.
     let ((), _) = tokio::join!(passes, track);
+}
+
+/// Returns when the process is told to stop before the first listing is complete. It never will be then,
+/// for the watch is stopped first, and the passes would wait for it.
+async fn stopped_unlisted(listed: reflector::Store<SyncRequest>, stop: CancellationToken) {
+    stop.cancelled().await;
+    if listed.wait_until_ready().now_or_never().is_some() {
+        future::pending::<()>().await;
+    }
 }
 
 /// Keeps of a finished request only what its deletion needs.

@@ -38,7 +38,7 @@ pub use context::{Context, Live, Settings, Stop};
 pub use number::{Forged, floor};
 pub use observe::note;
 pub use plan::{Step, View, plan};
-pub use queue::{Entry, Order, Queue, Wants};
+pub use queue::{Entry, Order, Part, Queue, Wants};
 pub use stage::Stage;
 pub use track::Track;
 

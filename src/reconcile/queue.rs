@@ -3,7 +3,7 @@
 //! An event costs O(log n) in the number of waiting requests.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -32,7 +32,7 @@ pub struct Entry {
 }
 
 /// What a request wants to be read, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Wants {
     pub namespace: String,
     pub run_type: RunType,
@@ -75,7 +75,7 @@ pub enum Part {
 type Line = BTreeMap<Order, String>;
 
 /// Where a request is.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Place {
     part: Part,
     order: Order,
@@ -83,17 +83,17 @@ struct Place {
 }
 
 /// The index. Empty until the first listing is complete, because half a queue has another head.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Queue {
     new: Line,
     /// One line for each priority, so that places can be counted from the end.
     waiting: BTreeMap<Reverse<i32>, Line>,
     running: Line,
-    places: HashMap<String, Place>,
+    places: BTreeMap<String, Place>,
     /// The newest version of each request that was shown.
-    newest: HashMap<String, u64>,
+    newest: BTreeMap<String, u64>,
     listed: bool,
-    listing: Option<HashSet<String>>,
+    listing: Option<BTreeSet<String>>,
 }
 
 impl Queue {
@@ -153,7 +153,7 @@ impl Queue {
 
     /// A listing of all requests begins: what it does not show is gone.
     pub fn begin_listing(&mut self) {
-        self.listing = Some(HashSet::new());
+        self.listing = Some(BTreeSet::new());
         // After a restore of the cluster's data, versions begin again from an earlier one.
         self.newest.clear();
     }

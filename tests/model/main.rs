@@ -10,3 +10,4 @@ mod coverage;
 mod explore;
 mod life;
 mod lock;
+mod queue;
