@@ -279,3 +279,19 @@ async fn an_attempt_that_dies_before_it_has_stored_anything_counts() {
     space.manual("next").await;
     assert_eq!(phase_of(&space.finished("next").await), Phase::Succeeded);
 }
+
+#[tokio::test]
+async fn an_operator_that_is_stopped_before_it_has_seen_anything_ends() {
+    let space = Namespace::new("unlisted").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 10).await;
+    let proxy = Proxy::start(&space).await;
+    let kubeconfig = proxy.kubeconfig(folder.path());
+    proxy.rule(Rule::every("/syncrequests?", Action::DropCall));
+    let mut operator = operator(&space, &github, folder.path())
+        .env("KUBECONFIG", kubeconfig.to_str().unwrap())
+        .start();
+    operator.says("works part=\"lease watch\"").await;
+    proxy.taken("/syncrequests?").await;
+    assert!(operator.terminate().await.success());
+}

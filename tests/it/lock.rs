@@ -384,19 +384,3 @@ async fn an_event_that_finds_no_api_server_is_published_later() {
     space.manual("done").await;
     space.event("done", "Completed").await;
 }
-
-#[tokio::test]
-async fn an_operator_that_is_stopped_before_it_has_seen_anything_ends() {
-    let space = Namespace::new("unlisted").await;
-    let folder = tempfile::tempdir().unwrap();
-    let github = github(1, 10).await;
-    let proxy = Proxy::start(&space).await;
-    let kubeconfig = proxy.kubeconfig(folder.path());
-    proxy.rule(Rule::every("/syncrequests?", Action::DropCall));
-    let mut operator = operator(&space, &github, folder.path())
-        .env("KUBECONFIG", kubeconfig.to_str().unwrap())
-        .start();
-    operator.says("works part=\"lease watch\"").await;
-    proxy.taken("/syncrequests?").await;
-    assert!(operator.terminate().await.success());
-}
