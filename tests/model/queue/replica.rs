@@ -61,7 +61,7 @@ impl World {
                 self.crashes -= 1;
                 self.run = None;
                 self.answers.clear();
-                self.queue = Default::default();
+                self.queue = singletrack::reconcile::Queue::default();
                 self.shown.fill(None);
                 self.list();
             }
