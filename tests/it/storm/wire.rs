@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::faults::Blow;
-use super::fleet::{AT_MOST, Fleet, TIMES};
+use super::fleet::{AT_MOST, Fleet};
 use super::kind::Kind;
 use crate::support::{Action, Random, Rule, poll};
 
@@ -122,12 +122,7 @@ impl Fleet {
             (Kind::CommitsUnheard, Some(((_, cable), _))) => {
                 cable.lose_commits(random.below(3) + 1);
                 blow.gate.open();
-                let lost = async {
-                    while cable.to_lose() > 0 {
-                        tokio::time::sleep(TIMES.heartbeat / 10).await;
-                    }
-                };
-                let _ = tokio::time::timeout(AT_MOST, lost).await;
+                let _ = tokio::time::timeout(AT_MOST, cable.have_lost()).await;
                 cable.lose_commits(0);
             }
             _ => {

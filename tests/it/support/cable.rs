@@ -1,7 +1,6 @@
 //! The cable between operators and a PostgreSQL: it is cut, silent, or loses the answer to a commit.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,7 +18,7 @@ pub(crate) struct Cable {
 struct Shared {
     state: watch::Sender<State>,
     /// How many answers to a commit are still to be lost.
-    lose: AtomicUsize,
+    lose: watch::Sender<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -65,12 +64,13 @@ impl Cable {
 
     /// The server does the next commits, so many, and their connections end before it can say so.
     pub(crate) fn lose_commits(&self, count: usize) {
-        self.shared.lose.store(count, Ordering::SeqCst);
+        self.shared.lose.send_replace(count);
     }
 
-    /// How many are still to be lost.
-    pub(crate) fn to_lose(&self) -> usize {
-        self.shared.lose.load(Ordering::SeqCst)
+    /// Waits until they are lost.
+    pub(crate) async fn have_lost(&self) {
+        let mut left = self.shared.lose.subscribe();
+        let _ = left.wait_for(|left| *left == 0).await;
     }
 }
 
@@ -124,6 +124,10 @@ async fn is_cut(state: &mut watch::Receiver<State>, cuts: usize) {
     let _ = state.wait_for(|state| state.cut > cuts).await;
 }
 
-fn take_one(count: &AtomicUsize) -> bool {
-    count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1)).is_ok()
+fn take_one(count: &watch::Sender<usize>) -> bool {
+    count.send_if_modified(|count| {
+        let is_left = *count > 0;
+        *count = count.saturating_sub(1);
+        is_left
+    })
 }

@@ -117,8 +117,19 @@ impl Proxy {
         path: &'static str,
         body: &'static str,
     ) -> watch::Sender<bool> {
+        self.gate(method, path, body, Action::Hold)
+    }
+
+    fn gate(
+        &self,
+        method: Method,
+        path: &'static str,
+        body: &'static str,
+        action: impl FnOnce(watch::Receiver<bool>) -> Action,
+    ) -> watch::Sender<bool> {
         let (gate, held) = watch::channel(false);
-        self.rule(Rule { method: Some(method), path, body, action: Action::Hold(held), times: 1 });
+        let (method, action) = (Some(method), action(held));
+        self.rule(Rule { method, path, body, action, times: 1 });
         gate
     }
 
@@ -129,10 +140,7 @@ impl Proxy {
         path: &'static str,
         body: &'static str,
     ) -> watch::Sender<bool> {
-        let (gate, held) = watch::channel(false);
-        let (method, action) = (Some(method), Action::HoldAnswer(held));
-        self.rule(Rule { method, path, body, action, times: 1 });
-        gate
+        self.gate(method, path, body, Action::HoldAnswer)
     }
 
     /// Sets a trap at the write with this number, from 0 on.
