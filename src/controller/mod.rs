@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::parts::Parts;
 use self::places::Places;
-use self::watches::Watches;
+use self::watches::{Pauses, Watches};
 use crate::api::SyncRequest;
 use crate::cli::{BAD_CLUSTER, ConfigArgs, Configuration, Exit, Failure, NO_CLUSTER};
 use crate::lease::{Identity, Keeper, Seen};
@@ -266,7 +266,7 @@ fn again(request: Arc<SyncRequest>, error: &reconcile::Error, _: Arc<Context>) -
 async fn watch_lease(ctx: Arc<Context>, watches: Arc<Watches>, seen: watch::Sender<Option<Seen>>) {
     let leases: Api<Lease> = Api::namespaced(ctx.watcher.clone(), &ctx.lease.0);
     let ours = watcher::Config::default().fields(&format!("metadata.name={}", ctx.lease.1));
-    let mut changes = watcher(leases, ours).default_backoff().boxed();
+    let mut changes = watcher(leases, ours).backoff(Pauses::default()).boxed();
     let mut listed = None;
     while let Some(change) = changes.next().await {
         watches.heard(watches.of_lease(), &change, &ctx.health);

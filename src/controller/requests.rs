@@ -11,7 +11,7 @@ use kube::{Api, ResourceExt};
 
 use super::places::Places;
 use super::together::Together;
-use super::watches::{Watches, is_forbidden};
+use super::watches::{Pauses, Watches, is_forbidden};
 use crate::api::SyncRequest;
 use crate::reconcile::Context;
 
@@ -31,7 +31,7 @@ pub(super) fn changes(
         };
         let (watches, health) = (Arc::clone(watches), ctx.health.clone());
         watcher(requests, watcher::Config::default())
-            .default_backoff()
+            .backoff(Pauses::default())
             .inspect(move |change| watches.heard(watches.of_requests(number), change, &health))
             .boxed()
     };

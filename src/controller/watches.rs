@@ -3,7 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kube::runtime::watcher::{self, Event};
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, DefaultBackoff, Event};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -16,6 +17,29 @@ const QUIET: Duration = Duration::from_secs(75);
 
 /// A watch that is cut off twice within this does not work; once is what connections are like.
 const AT_ONCE: Duration = Duration::from_secs(10);
+
+/// The longest pause before a watch that has failed is tried again: as long as it lasts, nobody is heard.
+/// A process has few watches, so the API server bears it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The pauses between the tries of a watch that fails: those of Kubernetes' own clients, but none
+/// longer than [`LONGEST_PAUSE`], where theirs go up to a minute.
+#[derive(Default)]
+pub(super) struct Pauses(DefaultBackoff);
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next().map(|pause| pause.min(LONGEST_PAUSE))
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+}
 
 /// The watches of one process: that of the Lease, and those of the requests, one a place.
 #[derive(Debug)]
@@ -185,6 +209,14 @@ mod tests {
         let reason = if code == 403 { "Forbidden" } else { "InternalError" };
         let status = Status::failure("no", reason).with_code(code);
         Err(watcher::Error::WatchStartFailed(kube::Error::Api(status.boxed())))
+    }
+
+    #[test]
+    fn a_watch_that_fails_is_tried_again_soon_however_often_it_has_failed() {
+        let pauses: Vec<_> = Pauses::default().take(50).collect();
+        assert!(pauses.iter().all(|pause| *pause <= LONGEST_PAUSE), "{pauses:?}");
+        assert!(pauses[0] < pauses[1], "the first ones grow: {pauses:?}");
+        assert_eq!(pauses[49], LONGEST_PAUSE);
     }
 
     #[test]
