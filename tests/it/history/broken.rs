@@ -354,6 +354,14 @@ fn a_renewal_is_no_grant() {
 }
 
 #[test]
+fn an_end_that_is_forged_says_nothing_of_the_run() {
+    good(|history| {
+        let forged = version(history, "c", Phase::Succeeded, Some(4));
+        (forged.phase, forged.forged) = (Phase::Failed, true);
+    });
+}
+
+#[test]
 fn a_partial_success_whose_run_has_failed() {
     broken(Rule::Complete, |history| {
         version(history, "c", Phase::Succeeded, Some(4)).phase = Phase::PartiallySucceeded;

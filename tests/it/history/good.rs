@@ -21,7 +21,15 @@ pub(super) fn request(uid: &str, phase: Phase, run: impl Into<Option<i64>>) -> K
     let place = uid.bytes().map(i64::from).sum::<i64>();
     let order = (0, place, 0, "space".to_owned(), uid.to_owned());
     let (uid, barred) = (uid.to_owned(), phase.is_terminal());
-    Kept::Request(Request { uid, phase, run: run.into(), order, ready: true, barred })
+    Kept::Request(Request {
+        uid,
+        phase,
+        run: run.into(),
+        order,
+        ready: true,
+        barred,
+        forged: false,
+    })
 }
 
 pub(super) fn lease(holder: &str, number: i64, request: &str, second: i64) -> Kept {

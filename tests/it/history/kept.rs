@@ -10,6 +10,9 @@ use super::{rules, shown};
 /// The holder that a test writes into the Lease by hand. That is no grant.
 pub(crate) const BY_HAND: &str = "somebody-else";
 
+/// The reason of a status that a test writes by hand. What it says of a run need not be so.
+pub(crate) const FORGED: &str = "Forged";
+
 /// The uid of a request.
 pub(crate) type Uid = String;
 
@@ -49,6 +52,8 @@ pub(crate) struct Request {
     pub(crate) ready: bool,
     /// Whether it may not start at all: it is suspended, cancelled, deleted or over.
     pub(crate) barred: bool,
+    /// Whether it stands there by hand.
+    pub(crate) forged: bool,
 }
 
 /// What the database accepted, in its order.

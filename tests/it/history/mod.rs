@@ -16,6 +16,7 @@ mod scene;
 mod shown;
 
 pub(crate) use kept::{
-    Accepted, BY_HAND, Floor, History, Kept, Lease, Request, Rule, Run, Times, Uid, Violation,
+    Accepted, BY_HAND, FORGED, Floor, History, Kept, Lease, Request, Rule, Run, Times, Uid,
+    Violation,
 };
 pub(crate) use record::Recorder;

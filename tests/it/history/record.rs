@@ -13,7 +13,7 @@ use singletrack::lease::Record;
 use singletrack::store::Database;
 use tokio::task::JoinHandle;
 
-use super::{Accepted, History, Kept, Lease, Request, Run, Times};
+use super::{Accepted, FORGED, History, Kept, Lease, Request, Run, Times};
 use crate::support::{Home, Namespace, poll, rows};
 
 /// The pause after a watch that could not be begun.
@@ -142,6 +142,7 @@ fn request(request: &SyncRequest) -> Kept {
         ),
         ready: !stopped && status.next_attempt_at.is_none(),
         barred: stopped || status.phase.is_terminal(),
+        forged: status.reason.as_deref() == Some(FORGED),
     })
 }
 

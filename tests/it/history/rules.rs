@@ -303,7 +303,9 @@ fn complete(history: &History, found: &mut Found) {
     }
     let mut last: BTreeMap<&Uid, (Phase, Option<i64>)> = BTreeMap::new();
     for kept in &history.kept {
-        if let Kept::Request(request) = kept {
+        if let Kept::Request(request) = kept
+            && !request.forged
+        {
             last.insert(&request.uid, (request.phase, request.run));
         }
     }

@@ -14,7 +14,7 @@ use super::hand::{delete, delete_lease, free_lease, hold_lease};
 use super::oracle::Bounds;
 use super::stage::Stage;
 use super::story::{gone, sleeps, succeeds};
-use crate::history::Floor;
+use crate::history::{FORGED, Floor};
 use crate::requests::open_issues;
 use crate::stand_in::{Gate, Matcher};
 use crate::support::{Proxy, awaited};
@@ -138,7 +138,7 @@ async fn does(deed: Deed, stage: &Stage) {
             space.create("twin", SyncRequestSpec { concurrency_policy: policy, ..of }).await;
         }
         Deed::ForgeStatus => {
-            let forged = Patch::Merge(json!({"status": {"phase": "Failed", "reason": "Forged"}}));
+            let forged = Patch::Merge(json!({"status": {"phase": "Failed", "reason": FORGED}}));
             let requests = space.requests();
             let done = requests.patch_status("a", &PatchParams::default(), &forged).await;
             done.expect("it is accepted");

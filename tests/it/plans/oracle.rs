@@ -137,7 +137,15 @@ mod tests {
     fn request(phase: Phase) -> Kept {
         let order = (0, 0, 0, String::new(), String::new());
         let (uid, barred) = ("u".into(), phase.is_terminal());
-        Kept::Request(Request { uid, phase, run: Some(1), order, ready: true, barred })
+        Kept::Request(Request {
+            uid,
+            phase,
+            run: Some(1),
+            order,
+            ready: true,
+            barred,
+            forged: false,
+        })
     }
 
     fn run(number: i64, takeover: Option<&str>) -> Run {

@@ -129,7 +129,11 @@ fn start() -> Option<Referee> {
             let github = StandIn::start(World::empty()).await;
             let front = Arc::new(Front {
                 proxy: proxy(&description, &github.base_url()),
-                client: Client::builder(TokioExecutor::new()).build_http(),
+                // The proxy ends a connection that has been idle for some seconds, also while it is
+                // asked once more: each call has one of its own.
+                client: Client::builder(TokioExecutor::new())
+                    .pool_max_idle_per_host(0)
+                    .build_http(),
                 description: Description::read(&description),
                 seen: Mutex::default(),
             });
