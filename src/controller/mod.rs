@@ -38,7 +38,7 @@ use crate::process::serve::{Health, serve};
 use crate::process::stop::cancel_on_signal;
 use crate::reconcile::{self, Context, Track};
 use crate::report::{Metrics, Report};
-use crate::store::{self, chain};
+use crate::store::{self, Database, chain};
 
 /// How long a part that is not ready rests before it is looked at again.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
@@ -70,7 +70,7 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
     let (stop, done) = (CancellationToken::new(), CancellationToken::new());
     cancel_on_signal(stop.clone())
         .map_err(|error| Failure::of("signals cannot be watched", &error, "try again"))?;
-    let Clients { client, watcher, lock_client, namespace } = clients(args.pod_namespace).await?;
+    let Clients { client, watcher, namespace } = clients(args.pod_namespace).await?;
     let _place = place_in(&args.pod_uid, (&namespace, &config.lease))?;
     let name = args.pod_name.unwrap_or_else(host_name);
     let parts = [&["schema", "permissions", "store", "lease"][..], &Watches::PARTS].concat();
@@ -93,7 +93,7 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
     let clock = Clock::default();
     let lease = (namespace.clone(), config.lease.clone());
     let keeper = Keeper::new(
-        lock_client,
+        client.clone(),
         (&namespace, &config.lease),
         Identity::new(&name, &args.pod_uid),
         config.times,
@@ -121,7 +121,7 @@ pub async fn run(args: ControllerArgs) -> Result<Exit, Failure> {
     preparing.abort();
     looking.abort();
     report.close().await;
-    sql.close().await;
+    close_store(sql.as_ref()).await;
     done.cancel();
     tracing::info!("the operator has stopped");
     Ok(if parts.are_broken() { Exit::Failed } else { Exit::Succeeded })
@@ -193,8 +193,27 @@ async fn work(
     let watching = parts.start("watch of the lease", watching);
     let track = Track::new(Arc::clone(&ctx), keeper, news, stop.clone());
     let track = parts.start("track", track.run());
+    let closing = parts.start("end of calls", close(Arc::clone(&ctx), stop.clone()));
     reconcile_all(Arc::clone(&ctx), (watches, places), stop.clone(), track).await;
     watching.abort();
+    closing.abort();
+}
+
+/// Closes the connections. A server that has become silent is not waited for.
+async fn close_store(store: &Database) {
+    if tokio::time::timeout(LAST_CALLS, store.close()).await.is_err() {
+        tracing::warn!("the database did not say that its connections are closed");
+    }
+}
+
+/// How long a call that the end of the process waits for is made again and again.
+const LAST_CALLS: Duration = Duration::from_secs(10);
+
+/// Without an API server the process ends all the same: what is left is found by the next one.
+async fn close(ctx: Arc<Context>, stop: CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(LAST_CALLS).await;
+    ctx.closing.cancel();
 }
 
 /// Passes over all requests, and lives as long as the track does: a run that is stopping still
@@ -287,22 +306,23 @@ async fn watch_lease(ctx: Arc<Context>, watches: Arc<Watches>, seen: watch::Send
 /// waiting for as long as a watch may be silent.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
+/// Neither repeats a call by itself: a write that was done and whose answer was lost would come back as
+/// a conflict, and kube's pauses grow to minutes, in which nobody would look whether the Lease is lost.
+/// Whoever calls knows when it is worth another try.
 struct Clients {
-    /// For calls that neither watch nor touch the Lease.
+    /// For calls.
     client: Client,
     /// For watches, which may be silent for minutes.
     watcher: Client,
-    /// For the Lease. It does not retry: a write that was done and whose answer was lost would come
-    /// back as a conflict.
-    lock_client: Client,
     /// The operator's own.
     namespace: String,
 }
 
 async fn clients(namespace: Option<String>) -> Result<Clients, Failure> {
-    let config = Config::infer()
+    let mut config = Config::infer()
         .await
         .map_err(|error| Failure::of("cannot find a cluster", &error, NO_CLUSTER))?;
+    config.default_retry = false;
     let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
     let client = |config: Config| {
         Client::try_from(config).map_err(|error| {
@@ -313,14 +333,7 @@ async fn clients(namespace: Option<String>) -> Result<Clients, Failure> {
     calls.read_timeout = Some(ANSWER_WITHIN);
     // A connection that was idle before the call is not late.
     calls.reset_reader_on_write = true;
-    let mut plain = calls.clone();
-    plain.default_retry = false;
-    Ok(Clients {
-        client: client(calls)?,
-        watcher: client(config)?,
-        lock_client: client(plain)?,
-        namespace,
-    })
+    Ok(Clients { client: client(calls)?, watcher: client(config)?, namespace })
 }
 
 /// The place of this pod's only operator; outside a pod there is none to take.

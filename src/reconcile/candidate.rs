@@ -13,11 +13,11 @@ use super::plan::LATE;
 use super::retry::Attempts;
 use super::satisfy::satisfy;
 use super::status::{Change, reason_of};
-use super::track::{Answer, Attempt, Track};
+use super::track::{Answer, Attempt, Track, version};
 use super::write::write;
 use super::{Context, Live, Stage};
 use crate::api::{ConcurrencyPolicy, Phase, Reason, SyncRequest, cut};
-use crate::lease::{Got, Record, RunNumber, Seen};
+use crate::lease::{Got, Record, RunNumber};
 use crate::report::Happening;
 use crate::store::{self, NewRun, RunRecord, RunState};
 
@@ -124,8 +124,7 @@ impl Track {
     }
 
     /// Whether the Lease is still the version that the attempt has judged.
-    async fn is_unchanged(&mut self, attempt: &Attempt) -> bool {
-        let version = |lease: &Seen| (lease.uid(), lease.resource_version());
+    pub(super) async fn is_unchanged(&mut self, attempt: &Attempt) -> bool {
         match self.keeper.get(Some(&attempt.holder)).await {
             Got::Lease(now, _) => attempt.seen.as_ref().map(version) == Some(version(&now)),
             _ => false,
@@ -271,9 +270,14 @@ enum Known {
 
 /// What becomes of a Running request whose run has not ended it.
 fn after_gone(request: &SyncRequest, record: Option<&RunRecord>, ctx: &Context) -> Change {
-    if request.spec.cancel {
-        let message = "cancelled; the process that ran it is gone".to_owned();
-        return Change::Closed { phase: Phase::Cancelled, reason: Reason::Cancelled, message };
+    let unwanted = match (request.metadata.deletion_timestamp.is_some(), request.spec.cancel) {
+        (true, _) => Some((Reason::Deleted, "deleted; the process that ran it is gone")),
+        (_, true) => Some((Reason::Cancelled, "cancelled; the process that ran it is gone")),
+        _ => None,
+    };
+    if let Some((reason, message)) = unwanted {
+        let message = message.to_owned();
+        return Change::Closed { phase: Phase::Cancelled, reason, message };
     }
     let interrupted = |reason| Change::Requeued {
         reason,

@@ -45,6 +45,8 @@ pub struct Context {
     pub health: Health,
     pub report: Report,
     pub first_sight: tokio::sync::Mutex<()>,
+    /// The process was told to stop some time ago: what has no answer yet is given up.
+    pub closing: CancellationToken,
     /// Why the store cannot be used, until it is prepared.
     store_trouble: Mutex<Option<(Reason, String)>>,
     store_is_lost: Notify,
@@ -109,6 +111,7 @@ impl Context {
             health,
             report,
             first_sight: tokio::sync::Mutex::default(),
+            closing: CancellationToken::new(),
             store_trouble: Mutex::new(Some((
                 Reason::StoreUnavailable,
                 "the database is not ready yet".to_owned(),

@@ -53,54 +53,12 @@ impl Execution {
         self.finish(ending).await;
     }
 
-    /// Writes status Running. `None`: the request is not what it was, and the run is closed.
-    async fn announce(&self) -> Option<SyncRequest> {
-        let change = Change::started(&self.tenure);
-        let mut request = self.request.clone();
-        loop {
-            match self.persist(&request, &change).await? {
-                Written::Done(request) => return Some(*request),
-                // Somebody wants it otherwise, or a write of an earlier run has arrived since.
-                Written::Outdated => match self.wanted_still().await? {
-                    Some(now) => request = now,
-                    None => break,
-                },
-            }
-        }
-        let message = "the request was cancelled or deleted before it started";
-        self.record(&self.end(RunState::Cancelled, Reason::Cancelled, message)).await;
-        None
-    }
-
-    /// The request as it stands, if it is to run all the same. The outer `None` is as in
-    /// [`Self::persist`].
-    async fn wanted_still(&self) -> Option<Option<SyncRequest>> {
-        let requests = self.ctx.requests(&self.request.namespace().unwrap_or_default());
-        let name = self.request.name_any();
-        loop {
-            match requests.get_opt(&name).await {
-                Ok(now) => {
-                    return Some(now.filter(|now| {
-                        let stopped = now.spec.cancel || now.metadata.deletion_timestamp.is_some();
-                        let same = now.metadata.uid == self.request.metadata.uid;
-                        same && !stopped && !now.phase().is_terminal()
-                    }));
-                }
-                Err(error) => {
-                    tracing::warn!(request.name = name, error = store::chain(&error), "again");
-                }
-            }
-            if self.pause().await {
-                return None;
-            }
-        }
-    }
-
-    /// Waits before a call is made again. Whether the Lease is lost.
-    async fn pause(&self) -> bool {
+    /// Waits before a call is made again. Whether it is too late for that.
+    pub(super) async fn pause(&self) -> bool {
         tokio::select! {
             () = tokio::time::sleep(AGAIN_AFTER) => false,
             () = self.tenure.lost().cancelled() => true,
+            () = self.ctx.closing.cancelled() => true,
         }
     }
 
@@ -292,7 +250,8 @@ impl Execution {
             _ => (Reason::Cancelled, "cancelled while it ran"),
         };
         let recorded = self.record(&self.end(RunState::Cancelled, reason, message)).await;
-        if recorded && why != Stop::Deleted {
+        // A deleted request may wait for its finalizers.
+        if recorded {
             let message = message.to_owned();
             let change = Change::Closed { phase: Phase::Cancelled, reason, message };
             self.persist(&self.request, &change).await;
@@ -308,7 +267,7 @@ impl Execution {
     }
 
     /// An end of the run now, with nothing done.
-    fn end(&self, state: RunState, reason: Reason, message: &str) -> RunEnd {
+    pub(super) fn end(&self, state: RunState, reason: Reason, message: &str) -> RunEnd {
         RunEnd {
             state,
             reason: reason.as_str(),
@@ -320,7 +279,7 @@ impl Execution {
     }
 
     /// Writes the run record. Whether it stands there: without it there is no terminal status.
-    async fn record(&self, end: &RunEnd) -> bool {
+    pub(super) async fn record(&self, end: &RunEnd) -> bool {
         match self.ctx.store.finish(&self.tenure, end).await {
             Ok(()) => {
                 self.ctx.report.ended(end.state);
@@ -354,8 +313,8 @@ impl Execution {
     }
 
     /// Writes the status, again and again until the API server has answered. `None`: the Lease is
-    /// lost or the process stops; whoever comes next repairs the status from the run record.
-    async fn persist(&self, request: &SyncRequest, change: &Change) -> Option<Written> {
+    /// lost or the process must end; whoever comes next repairs the status from the run record.
+    pub(super) async fn persist(&self, request: &SyncRequest, change: &Change) -> Option<Written> {
         loop {
             if self.tenure.lost().is_cancelled() {
                 return None;

@@ -7,7 +7,7 @@ use super::candidate::hindered;
 use super::observe::show;
 use super::status::Change;
 use super::track::{Answer, Attempt, Track};
-use super::write::write;
+use super::write::{Written, write};
 use crate::api::{Phase, SyncRequest};
 use crate::lease::Got;
 use crate::store::{self, RunRecord};
@@ -17,7 +17,7 @@ impl Track {
     /// may still be shown as running, and our watch may be late: then it is the head, and is repaired
     /// first. Or a write that shows it so is still on its way. An answer if the head is not to run now.
     pub(super) async fn see_to_former(
-        &self,
+        &mut self,
         head: &SyncRequest,
         attempt: &mut Attempt,
     ) -> Option<Answer> {
@@ -26,37 +26,48 @@ impl Track {
             Err(error) => return Some(self.store_refused(head, &error, attempt).await),
         };
         let record = newest.filter(|record| record.uid != head.uid())?;
-        if let Err(error) = self.repair(&record).await {
-            tracing::warn!(
-                error = store::chain(&error),
-                "the request that ran last is not repaired"
-            );
-            return Some(hindered(attempt));
+        match self.repair(&record, attempt).await {
+            Ok(true) => {}
+            // Something has changed meanwhile.
+            Ok(false) => return Some(Got::Nobody),
+            Err(error) => {
+                tracing::warn!(
+                    error = store::chain(&error),
+                    "the request that ran last is not repaired"
+                );
+                return Some(hindered(attempt));
+            }
         }
         let now = self.ctx.queue().head();
         now.is_none_or(|now| Some(now.uid) != head.uid()).then_some(Got::Nobody)
     }
 
-    async fn repair(&self, record: &RunRecord) -> Result<(), Error> {
+    /// Whether nothing has come in between.
+    async fn repair(&mut self, record: &RunRecord, attempt: &Attempt) -> Result<bool, Error> {
         let (Some(namespace), Some(name)) = (&record.namespace, &record.name) else {
-            return Ok(());
+            return Ok(true);
         };
         let former = match self.ctx.requests(namespace).get_opt(name).await {
             Ok(former) => former,
             // Of a namespace that is not ours any more.
-            Err(kube::Error::Api(status)) if status.is_forbidden() => return Ok(()),
+            Err(kube::Error::Api(status)) if status.is_forbidden() => return Ok(true),
             Err(source) => return Err(Error::Read { request: name.clone(), source }),
         };
-        let Some(former) = former.filter(|it| it.uid() == record.uid) else { return Ok(()) };
+        let Some(former) = former.filter(|it| it.uid() == record.uid) else { return Ok(true) };
         let number = former.status.as_ref().and_then(|status| status.run_number);
         match former.phase() {
             Phase::Running => show(&former, &self.ctx),
             Phase::Queued if number < Some(record.number.0) && !record.is_final() => {
+                // Its run may be a healthy one that was granted after the Lease was read.
+                if !self.is_unchanged(attempt).await {
+                    return Ok(false);
+                }
                 let change = Change::LeftBehind { number: record.number };
-                write(&former, &change, &self.ctx).await?;
+                let written = write(&former, &change, &self.ctx).await?;
+                return Ok(matches!(written, Written::Done(_)));
             }
             _ => {}
         }
-        Ok(())
+        Ok(true)
     }
 }

@@ -16,6 +16,7 @@
 //! All operators of one lock see the same requests and read the same configuration.
 
 mod act;
+mod announce;
 mod candidate;
 mod context;
 mod execution;

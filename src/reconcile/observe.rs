@@ -137,10 +137,15 @@ pub(super) fn wants(request: &SyncRequest) -> Wants {
 /// In which part of the queue the request is.
 pub(super) fn part(request: &SyncRequest, ctx: &Context) -> Part {
     let spec = &request.spec;
-    if !is_ours(request, ctx) || request.metadata.deletion_timestamp.is_some() {
+    if !is_ours(request, ctx) {
         return Part::Out;
     }
-    match Stage::from(request.status.as_ref()) {
+    let stage = Stage::from(request.status.as_ref());
+    // One that runs may be kept by a finalizer, and must not be shown as running for ever.
+    if request.metadata.deletion_timestamp.is_some() && !matches!(stage, Stage::Running { .. }) {
+        return Part::Out;
+    }
+    match stage {
         Stage::New if !spec.cancel => Part::New,
         Stage::Queued { not_before } if !spec.cancel && !spec.suspend => {
             let early = not_before.is_some_and(|at| at > ctx.clock.now());

@@ -28,9 +28,14 @@ pub struct Track {
     pub(super) keeper: Keeper,
     /// The Lease as its watch shows it; `None` while there is none.
     news: watch::Receiver<Option<Seen>>,
+    /// The version that its watch had shown when the last attempt began.
+    known: Option<Version>,
     stop: CancellationToken,
     pause: Duration,
 }
+
+/// A version of the Lease: its uid and resourceVersion.
+type Version = (Option<String>, Option<String>);
 
 /// What belongs to one attempt.
 pub(super) struct Attempt {
@@ -53,7 +58,7 @@ impl Track {
         news: watch::Receiver<Option<Seen>>,
         stop: CancellationToken,
     ) -> Self {
-        Self { ctx, keeper, news, stop, pause: SHORTEST_PAUSE }
+        Self { ctx, keeper, news, known: None, stop, pause: SHORTEST_PAUSE }
     }
 
     /// Runs until told to stop, and then until the run has ended and the Lease is free.
@@ -83,10 +88,14 @@ impl Track {
         }
     }
 
-    /// Whether a grant of ours has landed late: it must not keep the others waiting.
+    /// Whether a grant of ours has landed late: it must not keep the others waiting. One that was known
+    /// when the last attempt began was seen to, though the watch may not have told of it yet.
     fn has_leftover(&self) -> bool {
         let news = self.news.borrow();
-        let holder = news.as_deref().and_then(|lease| Record::from(lease).holder);
+        let Some(lease) = news.as_ref().filter(|lease| self.known != Some(version(lease))) else {
+            return false;
+        };
+        let holder = Record::from(lease.as_ref()).holder;
         holder.is_some_and(|holder| self.keeper.identity().is_own(&holder))
     }
 
@@ -102,12 +111,18 @@ impl Track {
             good_at: Instant::now(),
             hindered: false,
         };
+        self.known = self.news.borrow().as_ref().map(version);
         let mut at = At::Over;
         let mut got = Got::Woken;
         loop {
             let (next, ask) = step(at, got);
             tracing::trace!(?ask, "asked");
-            if matches!(ask, Ask::Nothing) || (is_before_grant(&next) && self.stop.is_cancelled()) {
+            let ends = match &next {
+                at if is_before_grant(at) => self.stop.is_cancelled(),
+                At::AskingGrant(_) | At::AskingRelease => self.ctx.closing.is_cancelled(),
+                _ => false,
+            };
+            if matches!(ask, Ask::Nothing) || ends {
                 self.ctx.set_live(None);
                 return attempt.hindered;
             }
@@ -124,7 +139,7 @@ impl Track {
         match ask {
             Ask::Wait(time) => self.wait(time).await,
             Ask::Pause => {
-                self.rest(SHORTEST_PAUSE).await;
+                sleep(SHORTEST_PAUSE).await;
                 Got::Woken
             }
             Ask::Get => self.get(attempt).await,
@@ -268,6 +283,10 @@ impl Track {
             () = self.stop.cancelled() => {}
         }
     }
+}
+
+pub(super) fn version(lease: &Seen) -> Version {
+    (lease.uid(), lease.resource_version())
 }
 
 /// Whether nothing of ours can stand in the Lease yet: a stop may end the attempt there.

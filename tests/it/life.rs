@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 use kube::ResourceExt;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 use singletrack::api::{Phase, RunType, SyncRequest, SyncRequestSpec};
 use singletrack::store::RunState;
@@ -294,4 +294,36 @@ async fn an_operator_that_is_stopped_before_it_has_seen_anything_ends() {
     operator.says("works part=\"lease watch\"").await;
     proxy.taken("/syncrequests?").await;
     assert!(operator.terminate().await.success());
+}
+
+#[tokio::test]
+async fn a_request_that_is_deleted_and_kept_by_a_finalizer_is_not_shown_as_running() {
+    let space = Namespace::new("kept").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 10).await;
+    let mut page = github.hold(open_issues());
+    let start = || operator(&space, &github, folder.path()).start();
+    let mut operator = start();
+    let finalizers = |names: &[&str]| Patch::Merge(json!({"metadata": {"finalizers": names}}));
+    for (name, dies) in [("lives", false), ("dies", true)] {
+        space.manual(name).await;
+        let requests = space.requests();
+        let keep = finalizers(&["example.com/keep"]);
+        requests.patch(name, &PatchParams::default(), &keep).await.unwrap();
+        awaited("a page is held", page.arrived()).await;
+        space.in_phase(name, Phase::Running).await;
+        if dies {
+            operator.kill();
+        }
+        requests.delete(name, &DeleteParams::default()).await.unwrap();
+        if dies {
+            operator = start();
+        }
+        let ended = space.finished(name).await;
+        assert_eq!((phase_of(&ended), reason(&ended)), (Phase::Cancelled, "Deleted"));
+        requests.patch(name, &PatchParams::default(), &finalizers(&[])).await.unwrap();
+        page.open();
+        page = github.hold(open_issues());
+    }
+    drop(operator);
 }

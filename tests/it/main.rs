@@ -7,6 +7,7 @@ mod stand_in;
 mod support;
 
 mod admission;
+mod api_server;
 mod asking;
 mod auth;
 mod automation;

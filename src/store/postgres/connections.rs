@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use super::address::{Address, BadAddress, Secrets};
 use crate::store::Error;
 use crate::store::error::code;
+use crate::store::sql::answered;
 
 /// How many connections one operator has at the most.
 const CONNECTIONS: u32 = 10;
@@ -102,7 +103,7 @@ impl Connections {
              SET LOCAL idle_in_transaction_session_timeout = '{FREES_WITHIN}'; \
              SET LOCAL statement_timeout = '{statement_within}'{more}"
         );
-        let begun = self.pool.begin_with(AssertSqlSafe(sql)).await;
+        let begun = answered(Box::pin(self.pool.begin_with(AssertSqlSafe(sql)))).await;
         begun.map_err(|source| self.failed(doing, source))
     }
 

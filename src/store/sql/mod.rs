@@ -27,7 +27,7 @@ mod words;
 use std::sync::{Arc, Mutex};
 
 pub(super) use store::Backed;
-pub(super) use transaction::{On, Transaction};
+pub(super) use transaction::{On, Transaction, answered};
 
 use super::postgres::Connections;
 use super::sqlite::Pools;

@@ -78,7 +78,9 @@ impl Transaction {
 }
 
 /// The answer of a server, if it comes: one that is gone says nothing, and so does a network.
-async fn answered<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+pub(in crate::store) async fn answered<T>(
+    asked: impl Future<Output = sqlx::Result<T>>,
+) -> sqlx::Result<T> {
     let late = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
     tokio::time::timeout(ANSWERS_WITHIN, asked).await.unwrap_or_else(late)
 }

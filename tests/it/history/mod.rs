@@ -5,6 +5,7 @@
 //! [`rules`] hold both against the protocol; none looks at what the operators think.
 
 mod broken;
+mod displaced;
 mod fresh;
 mod good;
 mod kept;

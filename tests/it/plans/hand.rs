@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{DeleteParams, PostParams};
-use singletrack::lease::{Claim, Holder, RunNumber, Times, grant, release, renew};
+use singletrack::lease::{Claim, Holder, RunNumber, Times, grant, renew};
 use singletrack::process::clock::Clock;
 
 use super::stage::Stage;
@@ -32,18 +31,7 @@ pub(super) async fn hold_lease(stage: &Stage, pod: &str, pod_uid: &str) {
 
 /// Frees the Lease, whoever holds it.
 pub(super) async fn free_lease(stage: &Stage) {
-    loop {
-        let lease = stage.space.leases().get_opt("singletrack").await.expect("an answer");
-        let Some(lease) = lease else { return };
-        let free: Lease = release(&lease, Clock::default().now());
-        let done = stage.space.leases().replace("singletrack", &PostParams::default(), &free).await;
-        match done {
-            Ok(_) => return,
-            // The holder has renewed it.
-            Err(kube::Error::Api(status)) if status.code == 409 => {}
-            Err(error) => panic!("{error}"),
-        }
-    }
+    stage.space.free_lease().await;
 }
 
 /// Deletes the Lease, if it is there.

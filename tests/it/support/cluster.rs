@@ -15,6 +15,8 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client, Config, ResourceExt};
 use singletrack::api::{Phase, RunType, SyncRequest, SyncRequestSpec, crd};
+use singletrack::lease::release;
+use singletrack::process::clock::Clock;
 
 use super::{awaited, poll};
 
@@ -135,6 +137,21 @@ impl Namespace {
 
     pub(crate) fn leases(&self) -> Api<Lease> {
         Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    /// Frees the Lease by hand, whoever holds it.
+    pub(crate) async fn free_lease(&self) {
+        loop {
+            let lease = self.leases().get_opt("singletrack").await.expect("an answer");
+            let Some(lease) = lease else { return };
+            let free = release(&lease, Clock::default().now());
+            match self.leases().replace("singletrack", &PostParams::default(), &free).await {
+                Ok(_) => return,
+                // The holder has renewed it.
+                Err(kube::Error::Api(status)) if status.code == 409 => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 
     /// Creates a manual request of this name.
