@@ -10,7 +10,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
 
 use super::places::Places;
-use super::together::Together;
+use super::together::{Shown, Together};
 use super::watches::{Pauses, Watches, is_forbidden};
 use crate::api::SyncRequest;
 use crate::reconcile::Context;
@@ -48,13 +48,14 @@ fn together(names: Vec<String>, watches: Vec<Changes>, shown: Store<SyncRequest>
     let numbered = watches.into_iter().enumerate();
     let numbered = numbered.map(|(number, watch)| watch.map(move |change| (number, change)));
     let out = move |(number, change): (usize, watcher::Result<_>)| {
-        let here = || {
-            let mut here = shown.state();
-            here.retain(|request| request.namespace().as_ref() == Some(&names[number]));
-            here
+        let shown = || {
+            let is_here =
+                |request: &Arc<SyncRequest>| request.namespace().as_ref() == Some(&names[number]);
+            let (here, elsewhere) = shown.state().into_iter().partition(is_here);
+            Shown { here, elsewhere }
         };
         let (events, error) = match change {
-            Ok(event) => (state.take(number, event, here), None),
+            Ok(event) => (state.take(number, event, shown), None),
             // The operator's own namespace is waited for.
             Err(error) if number > 0 && is_forbidden(&error) => {
                 (state.without(number), Some(error))

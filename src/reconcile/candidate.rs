@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::core::Status;
 use kube::{Resource, ResourceExt};
 
 use super::context::store_reason;
@@ -15,11 +16,16 @@ use super::satisfy::satisfy;
 use super::status::{Change, reason_of};
 use super::track::{Answer, Attempt, Track, version};
 use super::write::write;
-use super::{Context, Live, Stage};
+use super::{Context, Live, Order, Stage};
 use crate::api::{ConcurrencyPolicy, Phase, Reason, SyncRequest, cut};
 use crate::lease::{Got, Record, RunNumber};
 use crate::report::Happening;
 use crate::store::{self, NewRun, RunRecord, RunState};
+
+/// The pause before a closed namespace is looked at again; it doubles each time.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+/// The longest of them.
+const LAST_LOOK: Duration = Duration::from_secs(60);
 
 impl Track {
     /// Reads the head of the queue anew and looks it up in the store.
@@ -30,6 +36,10 @@ impl Track {
             Ok(Some(request)) if request.uid().as_deref() == Some(&head.uid) => request,
             Ok(_) => {
                 self.ctx.change_queue(|queue| queue.take(&head.uid));
+                return Got::Nobody;
+            }
+            Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                self.leave_out(head.order, &status);
                 return Got::Nobody;
             }
             Err(error) => {
@@ -77,6 +87,32 @@ impl Track {
                 }
             },
         }
+    }
+
+    /// Leaves the head's namespace out until its requests can be read again: one that is closed to us
+    /// must not keep the others waiting.
+    fn leave_out(&self, head: Order, refusal: &Status) {
+        let place = head.namespace.clone();
+        self.ctx.change_queue(|queue| queue.close(&place));
+        let why = &refusal.message;
+        tracing::warn!(
+            why,
+            "cannot read the requests of namespace {place}; they wait until we may"
+        );
+        let ctx = Arc::clone(&self.ctx);
+        tokio::spawn(async move {
+            let mut pause = FIRST_LOOK;
+            loop {
+                tokio::time::sleep(pause).await;
+                // Also that it is gone is an answer that only those get who may read.
+                if ctx.requests(&place).get_opt(&head.name).await.is_ok() {
+                    break;
+                }
+                pause = (pause * 2).min(LAST_LOOK);
+            }
+            tracing::info!("the requests of namespace {place} can be read again");
+            ctx.change_queue(|queue| queue.open(&place));
+        });
     }
 
     /// What the store knows of the request.

@@ -9,7 +9,8 @@
 //! - A pass may be cut off anywhere and repeated.
 //! - Every status is written by compare-and-swap on uid, phase and run number, so several replicas
 //!   may do the same pass at once.
-//! - A request that is Running and whose run is gone is repaired before anything else runs.
+//! - A request that is Running and whose run is gone is repaired before anything else runs, where
+//!   it can be read.
 //!
 //! # Assumptions
 //!
@@ -32,6 +33,7 @@ mod satisfy;
 mod stage;
 mod status;
 mod track;
+mod wants;
 mod watch;
 mod write;
 
@@ -39,9 +41,10 @@ pub use context::{Context, Live, Settings, Stop};
 pub use number::{Forged, floor};
 pub use observe::note;
 pub use plan::{Step, View, plan};
-pub use queue::{Entry, Order, Part, Queue, Wants};
+pub use queue::{Entry, Order, Part, Queue};
 pub use stage::Stage;
 pub use track::Track;
+pub use wants::Wants;
 
 use std::sync::Arc;
 

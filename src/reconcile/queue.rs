@@ -1,6 +1,7 @@
 //! Who is next: an ordered index of the requests that wait or run. Pure.
 //!
-//! An event costs O(log n) in the number of waiting requests.
+//! An event costs O(log n) in the number of waiting requests. Those of closed namespaces are passed
+//! over one by one.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::api::{RepoPattern, RunType};
+use super::wants::Wants;
 
 /// The place of a request among all: priority, creation, ticket, namespace, name. Every operator
 /// computes the same order.
@@ -29,36 +30,6 @@ pub struct Entry {
     pub order: Order,
     /// What it wants, if another run may answer it.
     pub joins: Option<Arc<Wants>>,
-}
-
-/// What a request wants to be read, and how.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Wants {
-    pub namespace: String,
-    pub run_type: RunType,
-    pub automation: bool,
-    pub full: bool,
-    pub dry_run: bool,
-    /// `None` is all that is tracked.
-    pub repositories: Option<Vec<RepoPattern>>,
-}
-
-impl Wants {
-    /// Whether a run that does what this wants does all that `other` wants. Never across
-    /// namespaces.
-    #[must_use]
-    pub fn covers(&self, other: &Self) -> bool {
-        let options = |it: &Self| (it.run_type, it.automation, it.full, it.dry_run);
-        let same = self.namespace == other.namespace && options(self) == options(other);
-        let within = match (&self.repositories, &other.repositories) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(ours), Some(theirs)) => {
-                theirs.iter().all(|their| ours.iter().any(|our| our.includes(their)))
-            }
-        };
-        same && within
-    }
 }
 
 /// In which of the queue's parts a request is.
@@ -94,6 +65,8 @@ pub struct Queue {
     newest: BTreeMap<String, u64>,
     listed: bool,
     listing: Option<BTreeSet<String>>,
+    /// The namespaces whose requests are never the head.
+    closed: BTreeSet<String>,
 }
 
 impl Queue {
@@ -170,13 +143,24 @@ impl Queue {
         gone
     }
 
+    /// Leaves the requests of the namespace where they are, but none is the head until it is opened.
+    pub fn close(&mut self, namespace: &str) {
+        self.closed.insert(namespace.to_owned());
+    }
+
+    /// Lets the requests of the namespace be the head again.
+    pub fn open(&mut self, namespace: &str) {
+        self.closed.remove(namespace);
+    }
+
     /// The request whose turn it is: the one that runs (it may need repair), else the first.
     pub fn head(&self) -> Option<Entry> {
         if !self.listed {
             return None;
         }
         let first = |line: &Line| {
-            let (order, uid) = line.first_key_value()?;
+            let is_open = |(order, _): &(&Order, _)| !self.closed.contains(&order.namespace);
+            let (order, uid) = line.iter().find(is_open)?;
             Some(Entry { uid: uid.clone(), order: order.clone(), joins: None })
         };
         first(&self.running).or_else(|| self.waiting.values().find_map(first))
@@ -236,6 +220,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reconcile::wants::tests::wants;
 
     fn entry(name: &str, priority: i32, created: i64, ticket: u64) -> Entry {
         let order = Order {
@@ -246,18 +231,6 @@ mod tests {
             name: name.into(),
         };
         Entry { uid: format!("uid-{name}"), order, joins: None }
-    }
-
-    fn wants(repositories: Option<&[&str]>) -> Wants {
-        let patterns = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
-        Wants {
-            namespace: "ns".into(),
-            run_type: RunType::Manual,
-            automation: false,
-            full: false,
-            dry_run: false,
-            repositories: repositories.map(patterns),
-        }
     }
 
     #[test]
@@ -284,28 +257,6 @@ mod tests {
         assert!(!show(&mut queue, Part::Out, 1));
         assert_eq!(queue.end_listing(), Vec::<String>::new());
         assert_eq!(queue.len(), 1);
-    }
-
-    #[test]
-    fn a_run_answers_those_that_want_no_more_and_nothing_else() {
-        let all = wants(None);
-        let some = wants(Some(&["acme/a", "other/*"]));
-        let rows = [
-            (&all, wants(None), true),
-            (&all, wants(Some(&["acme/a"])), true),
-            (&some, wants(None), false),
-            (&some, wants(Some(&["ACME/A"])), true),
-            (&some, wants(Some(&["acme/a", "other/x", "other/*"])), true),
-            (&some, wants(Some(&["acme/b"])), false),
-            (&some, wants(Some(&["acme/*"])), false),
-            (&all, Wants { full: true, ..wants(None) }, false),
-            (&all, Wants { dry_run: true, ..wants(None) }, false),
-            (&all, Wants { run_type: RunType::Scheduled, ..wants(None) }, false),
-            (&all, Wants { namespace: "another".into(), ..wants(None) }, false),
-        ];
-        for (run, request, expected) in rows {
-            assert_eq!(run.covers(&request), expected, "{run:?} {request:?}");
-        }
     }
 
     #[test]
@@ -363,6 +314,27 @@ mod tests {
         assert_eq!(queue.len(), 1);
         queue.put(entry("old", 0, 5, 5), Part::Out);
         assert_eq!(queue.head().unwrap().order.name, "urgent");
+    }
+
+    #[test]
+    fn those_of_a_closed_namespace_keep_their_places_and_are_not_the_head() {
+        let mut queue = listed();
+        let there = |name: &str, priority| {
+            let mut there = entry(name, priority, 0, 1);
+            there.order.namespace = "there".into();
+            there
+        };
+        queue.put(there("runs", 0), Part::Running);
+        queue.put(there("first", 9), Part::Waiting);
+        queue.put(entry("mine", 0, 1, 1), Part::Waiting);
+        let head = |queue: &Queue| queue.head().map(|head| head.order.name);
+        queue.close("there");
+        assert_eq!(head(&queue).as_deref(), Some("mine"));
+        assert_eq!((queue.len(), queue.ahead(&entry("mine", 0, 1, 1).order)), (2, 2));
+        queue.take("uid-mine");
+        assert_eq!(head(&queue), None);
+        queue.open("there");
+        assert_eq!(head(&queue).as_deref(), Some("runs"));
     }
 
     #[test]

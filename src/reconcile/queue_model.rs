@@ -2,13 +2,14 @@
 //! Pure.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::DateTime;
 use proptest::prelude::*;
 
-use super::queue::{Entry, Order, Part, Queue, Wants};
+use super::queue::{Entry, Order, Part, Queue};
+use super::wants::Wants;
 use crate::api::RunType;
 
 /// What happens to the queue.
@@ -18,6 +19,8 @@ enum Event {
     Take(String),
     BeginListing,
     EndListing,
+    Close(String),
+    Open(String),
 }
 
 /// All requests in no order, looked through for every question.
@@ -26,6 +29,7 @@ struct Naive {
     all: BTreeMap<String, (Entry, Part)>,
     listed: bool,
     listing: Option<Vec<String>>,
+    closed: BTreeSet<String>,
 }
 
 impl Naive {
@@ -40,6 +44,8 @@ impl Naive {
             }
             Event::Take(uid) => drop(self.all.remove(uid)),
             Event::BeginListing => self.listing = Some(Vec::new()),
+            Event::Close(namespace) => drop(self.closed.insert(namespace.clone())),
+            Event::Open(namespace) => drop(self.closed.remove(namespace)),
             Event::EndListing => {
                 self.listed = true;
                 let Some(shown) = self.listing.take() else { return Vec::new() };
@@ -62,7 +68,8 @@ impl Naive {
 
     fn head(&self) -> Option<String> {
         let (running, waiting) = (self.of(Part::Running), self.of(Part::Waiting));
-        let first = running.first().or(waiting.first()).filter(|_| self.listed);
+        let is_open = |entry: &&Entry| !self.closed.contains(&entry.order.namespace);
+        let first = running.into_iter().chain(waiting).find(is_open).filter(|_| self.listed);
         first.map(|entry| entry.uid.clone())
     }
 }
@@ -78,6 +85,11 @@ fn wants(full: bool) -> Wants {
     }
 }
 
+/// Where the request of this name is.
+fn namespace(name: u8) -> String {
+    format!("ns{}", name % 2)
+}
+
 /// A few names, so that they meet: the name is the uid, and the rest of the order varies.
 fn entry() -> impl Strategy<Value = Entry> {
     (0..6_u8, -1..2_i32, 0..3_i64, 0..3_u64).prop_map(|(name, priority, at, ticket)| {
@@ -85,7 +97,7 @@ fn entry() -> impl Strategy<Value = Entry> {
             priority: Reverse(priority),
             created_at: DateTime::from_timestamp(at, 0).unwrap_or_default(),
             ticket,
-            namespace: "ns".into(),
+            namespace: namespace(name),
             name: format!("n{name}"),
         };
         // What a request wants is part of its spec, which never changes.
@@ -102,6 +114,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0..6_u8).prop_map(|name| Event::Take(format!("u{name}"))),
         1 => Just(Event::BeginListing),
         2 => Just(Event::EndListing),
+        1 => (0..2_u8).prop_map(|it| Event::Close(namespace(it))),
+        1 => (0..2_u8).prop_map(|it| Event::Open(namespace(it))),
     ]
 }
 
@@ -118,6 +132,8 @@ proptest! {
                 Event::Take(uid) => { queue.take(&uid); Vec::new() }
                 Event::BeginListing => { queue.begin_listing(); Vec::new() }
                 Event::EndListing => queue.end_listing(),
+                Event::Close(namespace) => { queue.close(&namespace); Vec::new() }
+                Event::Open(namespace) => { queue.open(&namespace); Vec::new() }
             };
             gone.sort();
             prop_assert_eq!(gone, naive.apply(event));

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
 use super::status::Change;
@@ -24,13 +23,16 @@ const AT_ONCE: usize = 16;
 /// head of the queue ends them all.
 pub(super) async fn satisfy(record: &RunRecord, ctx: &Context) -> Result<(), Error> {
     let change = Change::satisfied(record);
-    let places: Vec<Order> = {
+    let places: Vec<(String, Order)> = {
         let queue = ctx.queue();
-        record.coalesced.iter().filter_map(|uid| queue.waiting_place(uid)).collect()
+        let uids = record.coalesced.iter();
+        uids.filter_map(|uid| Some((uid.clone(), queue.waiting_place(uid)?))).collect()
     };
     let mut writing = futures::stream::iter(places)
-        .map(async |order| match find(&order, ctx).await? {
-            Some(request) if is_waiting(&request) => write(&request, &change, ctx).await.map(drop),
+        .map(async |(uid, order)| match find(&order, ctx).await? {
+            Some(request) if is_waiting(&request, &uid) => {
+                write(&request, &change, ctx).await.map(drop)
+            }
             _ => Ok(()),
         })
         .buffer_unordered(AT_ONCE);
@@ -52,6 +54,38 @@ async fn find(order: &Order, ctx: &Context) -> Result<Option<Arc<SyncRequest>>, 
     Ok(request.map(Arc::new))
 }
 
-fn is_waiting(request: &SyncRequest) -> bool {
-    request.phase() == Phase::Queued && !request.spec.cancel && request.uid().is_some()
+/// Whether the request is the one of this uid, and waits. Another may have its name by the time that
+/// its turn comes.
+fn is_waiting(request: &SyncRequest, uid: &str) -> bool {
+    request.phase() == Phase::Queued
+        && !request.spec.cancel
+        && request.metadata.uid.as_deref() == Some(uid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{RunType, SyncRequestSpec, SyncRequestStatus};
+
+    fn request(uid: &str, phase: Phase, cancel: bool) -> SyncRequest {
+        let spec = SyncRequestSpec { cancel, ..SyncRequestSpec::of(RunType::Manual) };
+        let mut request = SyncRequest::new("name", spec);
+        request.metadata.uid = Some(uid.to_owned());
+        request.status = Some(SyncRequestStatus { phase, ..SyncRequestStatus::default() });
+        request
+    }
+
+    #[test]
+    fn only_the_very_request_that_was_answered_ends_with_the_run_and_none_of_its_name() {
+        let rows = [
+            ("1", Phase::Queued, false, true),
+            ("2", Phase::Queued, false, false),
+            ("1", Phase::Running, false, false),
+            ("1", Phase::Queued, true, false),
+        ];
+        for (uid, phase, cancel, expected) in rows {
+            let request = request(uid, phase, cancel);
+            assert_eq!(is_waiting(&request, "1"), expected, "{uid} {phase:?} {cancel}");
+        }
+    }
 }

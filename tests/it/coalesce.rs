@@ -5,14 +5,15 @@ use std::path::Path;
 use futures::StreamExt;
 use http::{Method, StatusCode};
 use kube::Api;
-use kube::api::{ListParams, ObjectMeta, PostParams};
+use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
 use singletrack::api::{ConcurrencyPolicy, Phase, RunType, SyncRequest, SyncRequestSpec};
 use singletrack::lease::{set_paused, vacant};
 use singletrack::store::RunState;
+use tokio::sync::watch;
 
 use crate::requests::{github, open_issues};
 use crate::stand_in::{Fault, Matcher};
-use crate::support::{Namespace, Proxy, awaited, history, operator, phase_of, poll};
+use crate::support::{Action, Namespace, Proxy, Rule, awaited, history, operator, phase_of, poll};
 
 fn spec(policy: ConcurrencyPolicy) -> SyncRequestSpec {
     SyncRequestSpec { concurrency_policy: policy, ..SyncRequestSpec::of(RunType::Manual) }
@@ -140,6 +141,43 @@ async fn a_kill_before_any_end_was_written_loses_nobody() {
         }
         let _second = operator(&space, &github, folder.path()).start();
         one_run_for_all(&space, folder.path(), 20).await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_takes_the_name_of_one_that_was_answered_runs_by_itself() {
+    // More than are ended at once: the later ones are looked up when the first ones are done.
+    const FOLLOWERS: usize = 24;
+    let space = Namespace::new("namesakes").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 10).await;
+    let proxy = Proxy::start(&space).await;
+    paused(&space).await;
+    let kubeconfig = proxy.kubeconfig(folder.path());
+    let _operator = operator(&space, &github, folder.path())
+        .env("KUBECONFIG", kubeconfig.to_str().unwrap())
+        .start();
+    create(&space, FOLLOWERS).await;
+    count_reaches(&space, Phase::Queued, FOLLOWERS + 1).await;
+    let path = "/syncrequests/f";
+    let (gate, held) = watch::channel(false);
+    let (method, body) = (Some(Method::PATCH), "\"phase\":\"Succeeded\"");
+    proxy.rule(Rule { method, path, body, action: Action::Hold(held), times: usize::MAX });
+    resume(&space).await;
+    proxy.taken(path).await;
+    for n in 0..FOLLOWERS {
+        let name = format!("f{n}");
+        space.requests().delete(&name, &DeleteParams::default()).await.unwrap();
+        let wants_more = SyncRequestSpec { full: true, ..spec(ConcurrencyPolicy::Coalesce) };
+        space.create(&name, wants_more).await;
+    }
+    count_reaches(&space, Phase::Queued, FOLLOWERS).await;
+    gate.send(true).unwrap();
+    count_reaches(&space, Phase::Succeeded, FOLLOWERS + 1).await;
+    let first = space.get("leader").await.status.unwrap().run_number;
+    for n in 0..FOLLOWERS {
+        let status = space.get(&format!("f{n}")).await.status.unwrap();
+        assert!(status.run_number > first, "f{n} was made after that run: {status:?}");
     }
 }
 

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use singletrack::api::Phase;
 use singletrack::cli::NEEDED;
 
+use crate::coalesce::{paused, resume};
 use crate::requests::github;
-use crate::support::{Account, Namespace, Starter, operator, rule};
+use crate::support::{Account, Namespace, Starter, may, operator, poll, rule};
 
 /// A configuration that names these namespaces beside the operator's own.
 pub(crate) fn watching(folder: &Path, others: &[&Namespace]) -> PathBuf {
@@ -44,20 +45,22 @@ async fn requests_of_the_named_namespaces_run_and_of_others_do_not() {
     assert_eq!(stranger.get("not-ours").await.phase(), Phase::Pending);
 }
 
+/// The rules of a Role that allows all that the operator does.
+fn needed() -> Vec<serde_json::Value> {
+    let rule = |(group, resource, sub, verbs): &(&str, &str, &str, &[&str])| {
+        let slash = if sub.is_empty() { "" } else { "/" };
+        rule(group, &[&format!("{resource}{slash}{sub}")], verbs)
+    };
+    NEEDED.iter().map(rule).collect()
+}
+
 #[tokio::test]
 async fn a_named_namespace_without_rights_is_told_and_holds_no_other_up() {
     let own = Namespace::new("own").await;
     let closed = Namespace::new("closed").await;
     let folder = tempfile::tempdir().unwrap();
     let github = github(1, 3).await;
-    let rules: Vec<_> = NEEDED
-        .iter()
-        .map(|(group, resource, sub, verbs)| {
-            let slash = if sub.is_empty() { "" } else { "/" };
-            rule(group, &[&format!("{resource}{slash}{sub}")], verbs)
-        })
-        .collect();
-    let account = Account::new(&own, "operator", &rules).await;
+    let account = Account::new(&own, "operator", &needed()).await;
     let config = watching(folder.path(), &[&closed]);
     let starter = with(operator(&own, &github, folder.path()), &config);
     let kubeconfig = account.kubeconfig(folder.path());
@@ -66,6 +69,41 @@ async fn a_named_namespace_without_rights_is_told_and_holds_no_other_up() {
     assert_eq!(own.finished("mine").await.phase(), Phase::Succeeded);
     let missing = format!("patch syncrequests/status in namespace {}", closed.name);
     operator.says(&missing).await;
+}
+
+#[tokio::test]
+async fn a_namespace_that_loses_its_rights_holds_no_other_up_and_goes_on_when_it_has_them_again() {
+    let own = Namespace::new("own").await;
+    let closed = Namespace::new("closed").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 3).await;
+    let account = Account::new(&own, "operator", &needed()).await;
+    let there = account.also_in(&closed, &needed()).await;
+    paused(&own).await;
+    let config = watching(folder.path(), &[&closed]);
+    let kubeconfig = account.kubeconfig(folder.path());
+    let starter = with(operator(&own, &github, folder.path()), &config);
+    let operator = starter.env("KUBECONFIG", &kubeconfig.to_string_lossy()).start();
+    // The head of the queue is one that cannot be read any more when its turn comes.
+    for (space, name) in [(&closed, "theirs"), (&own, "mine")] {
+        space.manual(name).await;
+        space.in_phase(name, Phase::Queued).await;
+    }
+    there.may(&[]).await;
+    poll("the right is gone", async || {
+        let requests = ("singletrack.dev", "syncrequests", "");
+        (!may((&own, "operator"), &closed.name, requests, "get").await).then_some(())
+    })
+    .await;
+    resume(&own).await;
+    assert_eq!(own.finished("mine").await.phase(), Phase::Succeeded);
+    own.manual("again").await;
+    assert_eq!(own.finished("again").await.phase(), Phase::Succeeded);
+    assert_eq!(closed.get("theirs").await.phase(), Phase::Queued);
+    let told = format!("cannot read the requests of namespace {}", closed.name);
+    assert_eq!(operator.own_log().matches(&told).count(), 1, "it is told once");
+    there.may(&needed()).await;
+    assert_eq!(closed.finished("theirs").await.phase(), Phase::Succeeded);
 }
 
 #[tokio::test]

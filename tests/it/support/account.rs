@@ -17,6 +17,7 @@ use super::{Namespace, cluster};
 pub(crate) struct Account {
     token: String,
     name: String,
+    home: String,
     roles: Api<Role>,
 }
 
@@ -29,21 +30,20 @@ impl Account {
     /// Creates it. The API server needs a moment until the Role counts.
     pub(crate) async fn new(space: &Namespace, name: &str, rules: &[Value]) -> Self {
         create::<ServiceAccount>(space, json!({"metadata": {"name": name}})).await;
-        create::<Role>(space, json!({"metadata": {"name": name}, "rules": rules})).await;
-        let subject = json!({"kind": "ServiceAccount", "name": name, "namespace": space.name});
-        let granted =
-            json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name});
-        let binding =
-            json!({"metadata": {"name": name}, "subjects": [subject], "roleRef": granted});
-        create::<RoleBinding>(space, binding).await;
+        let roles = grant(space, (&space.name, name), rules).await;
         let accounts: Api<ServiceAccount> = Api::namespaced(space.client.clone(), &space.name);
         let request: TokenRequest =
             serde_json::from_value(json!({"metadata": {}, "spec": {"audiences": []}}))
                 .expect("it is one");
         let made = accounts.create_token_request(name, &PostParams::default(), &request).await;
         let token = made.expect("a token").status.expect("it has a status").token;
-        let api = Api::namespaced(space.client.clone(), &space.name);
-        Self { token, name: name.to_owned(), roles: api }
+        Self { token, name: name.to_owned(), home: space.name.clone(), roles }
+    }
+
+    /// The same account with a Role in another namespace: [`Self::may`] is about that one.
+    pub(crate) async fn also_in(&self, place: &Namespace, rules: &[Value]) -> Self {
+        let roles = grant(place, (&self.home, &self.name), rules).await;
+        Self { token: self.token.clone(), name: self.name.clone(), home: self.home.clone(), roles }
     }
 
     /// Gives its Role other rules.
@@ -62,6 +62,16 @@ impl Account {
         std::fs::write(&path, config.to_string()).expect("it can be written");
         path
     }
+}
+
+/// Gives the service account `name` of namespace `home` a Role of its name in `place`.
+async fn grant(place: &Namespace, (home, name): (&str, &str), rules: &[Value]) -> Api<Role> {
+    create::<Role>(place, json!({"metadata": {"name": name}, "rules": rules})).await;
+    let subject = json!({"kind": "ServiceAccount", "name": name, "namespace": home});
+    let granted = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name});
+    let binding = json!({"metadata": {"name": name}, "subjects": [subject], "roleRef": granted});
+    create::<RoleBinding>(place, binding).await;
+    Api::namespaced(place.client.clone(), &place.name)
 }
 
 async fn create<K>(space: &Namespace, object: Value)
