@@ -2,6 +2,7 @@
 //! SECURITY.md names the test of each threat; some are elsewhere.
 
 mod addresses;
+mod audit;
 mod database;
 mod names;
 mod pod;
