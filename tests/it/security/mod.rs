@@ -4,6 +4,7 @@
 mod addresses;
 mod audit;
 mod database;
+mod lease;
 mod names;
 mod pod;
 mod reach;
