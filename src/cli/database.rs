@@ -104,7 +104,7 @@ impl DatabaseArgs {
     pub(super) fn locate(self, file: DatabaseConfig) -> Result<Location, Failure> {
         let said = |text: &SecretString| !text.expose_secret().trim().is_empty();
         let (database, url) = (self.database.filter(said), self.database_url.filter(said));
-        let is_url = |text: &SecretString| text.expose_secret().contains("://");
+        let is_url = |text: &SecretString| is_of_a_server(text.expose_secret());
         let (named, url) = match (database, url) {
             (Some(_), Some(_)) => {
                 return Err(Failure::usage(
@@ -140,6 +140,15 @@ impl DatabaseArgs {
     }
 }
 
+/// Whether a server is meant, also in a wrong way of writing: there may be a password in it, and the
+/// name of a file is shown.
+fn is_of_a_server(text: &str) -> bool {
+    let has_user = || text.split_once(':').is_some_and(|(_, rest)| rest.contains('@'));
+    text.contains("://")
+        || text.contains("password=")
+        || (!text.starts_with(['/', '.']) && has_user())
+}
+
 /// Where the file says it is.
 enum Place {
     File(PathBuf),
@@ -154,6 +163,12 @@ impl DatabaseConfig {
                 return wrong(
                     "database.type is postgres, but no URL is given: set database.urlFile, \
                      database.url or SINGLETRACK_DATABASE_URL",
+                );
+            }
+            (Some(path), None, None) if is_of_a_server(&path.to_string_lossy()) => {
+                return wrong(
+                    "database.path is a SQLite file, but a server is named: set database.url, or \
+                     database.urlFile if there is a password in it",
                 );
             }
             (path, None, None) => {
@@ -231,6 +246,7 @@ mod tests {
             (&[][..], "{}", "singletrack.db"),
             (&[], "{type: sqlite, path: /data/a.db}", "/data/a.db"),
             (&["--database=b.db"], "path: /data/a.db", "b.db"),
+            (&["--database=/data/10:00@home.db"], "{}", "/data/10:00@home.db"),
             (&["--database=b.db"], &with_schema, "b.db"),
             (&[&flag], "path: /data/a.db", server),
             (&[&url_flag], "{}", server),
@@ -260,6 +276,10 @@ mod tests {
             (&[&flag, "--database-ca=/nowhere/ca"], "{}", "database.caFile"),
             (&[&flag], "schema: My", "database.schema"),
             (&["--database=mysql://me:marked@h/d"], "{}", "postgres://USER@HOST"),
+            (&["--database=postgres:/me:marked@h/d"], "{}", "an @ behind the host"),
+            (&["--database=me:marked@h/d"], "{}", "does not begin with postgres://"),
+            (&["--database=host=h password=marked"], "{}", "relative URL"),
+            (&[], "path: postgres://me@h/d", "set database.url"),
         ] {
             let error = located(flags, file).unwrap_err();
             assert!(error.contains(words) && !error.contains("marked"), "{error}");

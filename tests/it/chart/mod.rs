@@ -7,7 +7,7 @@ mod form;
 mod monitoring;
 mod refuse;
 mod release;
-mod rights;
+pub(crate) mod rights;
 mod schedules;
 mod sets;
 pub(crate) mod tool;

@@ -1,6 +1,7 @@
 //! The rights that the chart gives: those that are needed, and none beside.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use singletrack::cli::NEEDED;
@@ -100,7 +101,7 @@ fn nobody_may_do_anything_with_secrets_or_with_everything() {
 }
 
 /// Applies the objects of these kinds that belong to the release.
-pub(super) fn apply(tools: &Tools, objects: &[Value], kinds: &[&str]) {
+pub(crate) fn apply(tools: &Tools, objects: &[Value], kinds: &[&str]) {
     let wanted = |it: &&Value| kinds.contains(&it["kind"].as_str().unwrap_or_default());
     let objects: Vec<_> = objects.iter().filter(wanted).collect();
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
@@ -108,8 +109,20 @@ pub(super) fn apply(tools: &Tools, objects: &[Value], kinds: &[&str]) {
 }
 
 /// What an account of the operator is made of.
-pub(super) const ACCOUNT: [&str; 5] =
+pub(crate) const ACCOUNT: [&str; 5] =
     ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
+
+/// A kubeconfig of the operator's account.
+pub(crate) fn kubeconfig(tools: &Tools, space: &Namespace) -> PathBuf {
+    let token = tools.kubectl(&["create", "token", "x-singletrack", "-n", &space.name], "");
+    let token = token.with(0, &[]).out;
+    let kubeconfig = std::fs::read_to_string(&cluster().kubeconfig).unwrap();
+    let mut config: Value = serde_saphyr::from_str(&kubeconfig).unwrap();
+    config["users"][0]["user"] = json!({"token": token.trim()});
+    let file = tools.folder().join("kubeconfig");
+    std::fs::write(&file, config.to_string()).unwrap();
+    file
+}
 
 /// Asks the doctor with the operator's account and these values, until what it says holds.
 pub(super) async fn doctor(
@@ -118,13 +131,7 @@ pub(super) async fn doctor(
     values: &str,
     holds: impl Fn(&Said) -> bool,
 ) -> Said {
-    let token = tools.kubectl(&["create", "token", "x-singletrack", "-n", &space.name], "");
-    let token = token.with(0, &[]).out;
-    let kubeconfig = std::fs::read_to_string(&cluster().kubeconfig).unwrap();
-    let mut config: Value = serde_saphyr::from_str(&kubeconfig).unwrap();
-    config["users"][0]["user"] = json!({"token": token.trim()});
-    let file = tools.folder().join("kubeconfig");
-    std::fs::write(&file, config.to_string()).unwrap();
+    let file = kubeconfig(tools, space);
     let watch = tools.folder().join("watch.yaml");
     std::fs::write(&watch, values).unwrap();
     let watch = watch.to_string_lossy();

@@ -32,7 +32,7 @@ pub(super) fn chart() -> PathBuf {
 }
 
 /// Helm and kubectl with folders of their own.
-pub(super) struct Tools {
+pub(crate) struct Tools {
     home: TempDir,
     kubeconfig: PathBuf,
 }
@@ -44,7 +44,7 @@ impl Tools {
     }
 
     /// Tools of the cluster that this file names.
-    pub(super) fn of(kubeconfig: &Path) -> Self {
+    pub(crate) fn of(kubeconfig: &Path) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         Self { home, kubeconfig: kubeconfig.to_owned() }
     }
@@ -57,7 +57,7 @@ impl Tools {
         self.say("helm", args, input)
     }
 
-    pub(super) fn kubectl(&self, args: &[&str], input: &str) -> Said {
+    pub(crate) fn kubectl(&self, args: &[&str], input: &str) -> Said {
         self.say("kubectl", args, input)
     }
 
@@ -91,7 +91,7 @@ impl Tools {
     }
 
     /// What the release `x` in this namespace would be, with these values over what it needs.
-    pub(super) fn rendered(&self, namespace: &str, values: &str) -> Vec<Value> {
+    pub(crate) fn rendered(&self, namespace: &str, values: &str) -> Vec<Value> {
         let said = self.template(namespace, values).with(0, &[]);
         // A document that holds nothing but comments is null.
         documents(&said.out).into_iter().filter(|object| !object.is_null()).collect()

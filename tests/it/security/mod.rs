@@ -2,7 +2,9 @@
 //! SECURITY.md names the test of each threat; some are elsewhere.
 
 mod addresses;
+mod audit;
 mod database;
+mod lease;
 mod names;
 mod pod;
 mod reach;

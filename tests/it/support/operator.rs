@@ -210,7 +210,12 @@ impl Operator {
 
     /// What `/metrics` says.
     pub(crate) async fn metrics(&self) -> String {
-        get(&self.address().await, "/metrics").await.1
+        self.told("/metrics").await
+    }
+
+    /// What one of its endpoints says.
+    pub(crate) async fn told(&self, path: &str) -> String {
+        get(&self.address().await, path).await.1
     }
 
     /// The answer of `/readyz`, once `holds` is true of its status and text.

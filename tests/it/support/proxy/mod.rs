@@ -194,9 +194,15 @@ impl Proxy {
 
     /// How many calls with this part have arrived.
     pub(crate) fn count(&self, part: &str) -> usize {
+        self.calls_with(part).len()
+    }
+
+    /// The calls with this part that have arrived, as method and path with query.
+    pub(crate) fn calls_with(&self, part: &str) -> Vec<String> {
         let seen = self.shared.seen.borrow();
-        let call = |call: &str| !call.starts_with("answered ") && call.contains(part);
-        seen.iter().filter(|(it, _)| call(it)).count()
+        let calls = seen.iter().map(|(call, _)| call);
+        let of_client = |call: &&String| !call.starts_with("answered ") && call.contains(part);
+        calls.filter(of_client).cloned().collect()
     }
 
     async fn until(&self, what: &str, holds: impl Fn(&(String, bool)) -> bool) {
