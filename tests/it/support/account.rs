@@ -42,8 +42,9 @@ impl Account {
 
     /// The same account with a Role in another namespace: [`Self::may`] is about that one.
     pub(crate) async fn also_in(&self, place: &Namespace, rules: &[Value]) -> Self {
-        let roles = grant(place, (&self.home, &self.name), rules).await;
-        Self { token: self.token.clone(), name: self.name.clone(), home: self.home.clone(), roles }
+        let granted = grant(place, (&self.home, &self.name), rules).await;
+        let (token, name, home) = (self.token.clone(), self.name.clone(), self.home.clone());
+        Self { token, name, home, roles: granted }
     }
 
     /// Gives its Role other rules.
