@@ -30,21 +30,21 @@ impl Account {
     /// Creates it. The API server needs a moment until the Role counts.
     pub(crate) async fn new(space: &Namespace, name: &str, rules: &[Value]) -> Self {
         create::<ServiceAccount>(space, json!({"metadata": {"name": name}})).await;
-        let roles = grant(space, (&space.name, name), rules).await;
+        let own = grant(space, (&space.name, name), rules).await;
         let accounts: Api<ServiceAccount> = Api::namespaced(space.client.clone(), &space.name);
         let request: TokenRequest =
             serde_json::from_value(json!({"metadata": {}, "spec": {"audiences": []}}))
                 .expect("it is one");
         let made = accounts.create_token_request(name, &PostParams::default(), &request).await;
         let token = made.expect("a token").status.expect("it has a status").token;
-        Self { token, name: name.to_owned(), home: space.name.clone(), roles }
+        Self { token, name: name.to_owned(), home: space.name.clone(), roles: own }
     }
 
     /// The same account with a Role in another namespace: [`Self::may`] is about that one.
     pub(crate) async fn also_in(&self, place: &Namespace, rules: &[Value]) -> Self {
-        let granted = grant(place, (&self.home, &self.name), rules).await;
+        let theirs = grant(place, (&self.home, &self.name), rules).await;
         let (token, name, home) = (self.token.clone(), self.name.clone(), self.home.clone());
-        Self { token, name, home, roles: granted }
+        Self { token, name, home, roles: theirs }
     }
 
     /// Gives its Role other rules.
