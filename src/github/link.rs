@@ -105,19 +105,32 @@ fn end_of_parameters(text: &str) -> usize {
     text.len()
 }
 
-/// A URL for an error: without what may be secret, and not longer than a line.
+/// A URL for an error: without what may be secret, and not longer than a line. A password may have any
+/// character in it that it should not have, so all up to the last `@` may be one.
 fn redact(url: &str) -> String {
-    let plain = url.split(['?', '#']).next().unwrap_or_default();
-    let plain = match plain.split_once('@') {
-        Some((_, host)) => host,
-        None => plain,
+    let (hidden, shown) = match url.rsplit_once('@') {
+        Some((_, host)) => ("…@", host),
+        None => ("", url),
     };
-    plain.chars().take(120).collect()
+    let plain = shown.split(['?', '#']).next().unwrap_or_default();
+    hidden.chars().chain(plain.chars()).take(120).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_what_may_be_a_password() {
+        for (url, shown) in [
+            ("https://a/x?page=2", "https://a/x"),
+            ("https://me:marked@h/x?q", "…@h/x"),
+            ("https://me:mark#ed?@/@h/x", "…@h/x"),
+            ("me:marked@h", "…@h"),
+        ] {
+            assert_eq!(redact(url), shown, "{url}");
+        }
+    }
 
     #[test]
     fn next_is_found_wherever_it_stands() {
