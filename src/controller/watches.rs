@@ -12,7 +12,8 @@ use super::places::{Places, in_words};
 use crate::process::serve::Health;
 use crate::store::chain;
 
-/// A watch that fails is tried again within this, so one that is silent for so long works.
+/// A watch that fails is tried again within this, with its pause and the time that a server may take
+/// to refuse it, so one that is silent for so long works.
 const QUIET: Duration = Duration::from_secs(75);
 
 /// A watch that is cut off twice within this does not work; once is what connections are like.

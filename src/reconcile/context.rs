@@ -50,6 +50,7 @@ pub struct Context {
     /// Why the store cannot be used, until it is prepared.
     store_trouble: Mutex<Option<(Reason, String)>>,
     store_is_lost: Notify,
+    store_works: Notify,
     requests_shown: OnceLock<reflector::Store<SyncRequest>>,
     queue: Mutex<Queue>,
     live: Mutex<Option<Live>>,
@@ -117,6 +118,7 @@ impl Context {
                 "the database is not ready yet".to_owned(),
             ))),
             store_is_lost: Notify::new(),
+            store_works: Notify::new(),
             requests_shown: OnceLock::new(),
             queue: Mutex::default(),
             live: Mutex::default(),
@@ -128,7 +130,12 @@ impl Context {
     pub fn store_is_prepared(&self) {
         *locked(&self.store_trouble) = None;
         self.health.well("store");
-        self.head_changed.notify_one();
+        self.store_works.notify_one();
+    }
+
+    /// Returns when the store has been prepared.
+    pub async fn store_works(&self) {
+        self.store_works.notified().await;
     }
 
     /// A call of the store has failed: it is prepared again, which shows when it works.

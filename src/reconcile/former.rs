@@ -13,9 +13,15 @@ use crate::lease::Got;
 use crate::store::{self, RunRecord};
 
 impl Track {
-    /// Reads the request of the newest run anew, if that is not the head's. When its process is gone it
-    /// may still be shown as running, and our watch may be late: then it is the head, and is repaired
-    /// first. Or a write that shows it so is still on its way. An answer if the head is not to run now.
+    /// Reads the request of the newest run anew, if that is not the head's; of earlier ones, this was
+    /// done before the newest began. The Lease can be had, so that run is over or its holder is lost.
+    ///
+    /// The request may still be shown as running, and our watch be late: then it is the head, and is
+    /// repaired first. Or the write that shows it so is still on its way: it would arrive beside the
+    /// head's run. A status is only written over the run number that was seen, so the number of that
+    /// run is put there, and whatever its holder may still send is refused.
+    ///
+    /// An answer if the head is not to run now.
     pub(super) async fn see_to_former(
         &mut self,
         head: &SyncRequest,

@@ -70,7 +70,8 @@ pub enum Error {
 
 /// Brings one request one step further.
 pub async fn reconcile(request: Arc<SyncRequest>, ctx: Arc<Context>) -> Result<Action, Error> {
-    // Two requests that are new at once must see each other, or both would find the track empty.
+    // Two requests that are new at once must see each other, or both would find the track empty. All
+    // other passes wait for that as well: a pass is two calls at most, each with its limit of time.
     let _first_sight = ctx.first_sight.lock().await;
     let view = observe::observe(&request, &ctx).await?;
     let step = plan(&view);

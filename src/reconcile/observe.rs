@@ -85,7 +85,7 @@ async fn busy(entry: &Entry, ctx: &Context) -> Result<Option<String>, Error> {
     }
     let queue = ctx.queue();
     let waiting = queue.ahead(&entry.order) + queue.new_before(&entry.order);
-    Ok((waiting > 0).then(|| format!("{waiting} older requests wait")))
+    Ok((waiting > 0).then(|| format!("{waiting} other requests wait")))
 }
 
 fn ttl_left(request: &SyncRequest, stage: &Stage, ctx: &Context) -> Option<Duration> {

@@ -53,7 +53,7 @@ struct Place {
     joins: Option<Arc<Wants>>,
 }
 
-/// The index. Empty until the first listing is complete, because half a queue has another head.
+/// The index. It has no head until the first listing is complete, because half a queue has another one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Queue {
     new: Line,

@@ -28,7 +28,7 @@ pub struct Track {
     pub(super) keeper: Keeper,
     /// The Lease as its watch shows it; `None` while there is none.
     news: watch::Receiver<Option<Seen>>,
-    /// The version that its watch had shown when the last attempt began.
+    /// The version that the watch had shown when the Lease was last found to have nothing of ours in it.
     known: Option<Version>,
     stop: CancellationToken,
     pause: Duration,
@@ -74,8 +74,10 @@ impl Track {
     /// Returns when there may be something to do.
     async fn idle(&mut self, hindered: bool) {
         if hindered {
-            self.rest(self.pause).await;
-            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            tokio::select! {
+                () = self.rest(self.pause) => self.pause = (self.pause * 2).min(LONGEST_PAUSE),
+                () = self.ctx.store_works() => self.pause = SHORTEST_PAUSE,
+            }
             return;
         }
         self.pause = SHORTEST_PAUSE;
@@ -88,8 +90,13 @@ impl Track {
         }
     }
 
-    /// Whether a grant of ours has landed late: it must not keep the others waiting. One that was known
-    /// when the last attempt began was seen to, though the watch may not have told of it yet.
+    /// The version of the Lease that its watch has shown.
+    fn shown(&self) -> Option<Version> {
+        self.news.borrow().as_ref().map(version)
+    }
+
+    /// Whether a grant of ours has landed late: it must not keep the others waiting. What is known to be
+    /// gone may still stand there, for the watch may be late.
     fn has_leftover(&self) -> bool {
         let news = self.news.borrow();
         let Some(lease) = news.as_ref().filter(|lease| self.known != Some(version(lease))) else {
@@ -111,7 +118,6 @@ impl Track {
             good_at: Instant::now(),
             hindered: false,
         };
-        self.known = self.news.borrow().as_ref().map(version);
         let mut at = At::Over;
         let mut got = Got::Woken;
         loop {
@@ -152,15 +158,23 @@ impl Track {
             Ask::Renew(over, _) => self.put(renew(&over, self.ctx.clock.now()), attempt).await,
             Ask::Stop => Self::stop_run(attempt).await,
             Ask::Release(over) => {
-                let lease = release(&over, self.ctx.clock.now());
-                self.put(lease, attempt).await
+                let (shown, lease) = (self.shown(), release(&over, self.ctx.clock.now()));
+                let got = self.put(lease, attempt).await;
+                if matches!(got, Got::Stored(_)) {
+                    self.known = shown;
+                }
+                got
             }
             Ask::Nothing => Got::Woken,
         }
     }
 
     async fn get(&mut self, attempt: &mut Attempt) -> Answer {
+        let shown = self.shown();
         let got = self.keeper.get(Some(&attempt.holder)).await;
+        if !matches!(&got, Got::Unknown | Got::Lease(_, Verdict::Leftover | Verdict::Mine)) {
+            self.known = shown;
+        }
         if let Got::Lease(lease, verdict) = &got {
             attempt.seen = Some(Arc::clone(lease));
             attempt.taken_over = match verdict {

@@ -296,6 +296,16 @@ async fn a_grant_that_lands_after_its_asker_gave_up_keeps_nobody_waiting() {
     let before = proxy.calls();
     let lease = format!("/namespaces/{}/leases/singletrack", space.name);
     proxy.called_after(before, &format!("answered GET /apis/coordination.k8s.io/v1{lease}")).await;
+    // Its first release is not done.
+    proxy.rule(Rule {
+        method: Some(Method::PUT),
+        body: "\"holderIdentity\":\"\"",
+        times: 1,
+        ..Rule::every(
+            "/leases/singletrack",
+            Action::Answer(StatusCode::INTERNAL_SERVER_ERROR, String::new()),
+        )
+    });
     gate.send_replace(true);
     let free = |lease: &k8s_openapi::api::coordination::v1::Lease| {
         holder(lease).is_empty() && lease.spec.as_ref().unwrap().lease_transitions == Some(1)

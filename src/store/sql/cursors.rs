@@ -85,7 +85,10 @@ pub(super) async fn get(
 ) -> Result<Cursor, Error> {
     let mut tx = tables.read("read a cursor").await?;
     let row: Option<CursorRow> = tx
-        .query("SELECT * FROM sync_cursors WHERE repository_id = $1 AND resource = $2")
+        .query(
+            "SELECT since, horizon, source, pass, next_url, next_at, began_at, changed \
+             FROM sync_cursors WHERE repository_id = $1 AND resource = $2",
+        )
         .bind(repository_id)
         .bind(resource)
         .optional()

@@ -9,17 +9,28 @@ use crate::api::{ApiUse, RepositoryPhase, RunResult};
 use crate::lease::RunNumber;
 use crate::store::{Counts, Error, RepositoryRecord, RunRecord, RunState};
 
+/// The columns of [`RunRow`]. Named, because a newer operator may add others at any time, and neither
+/// database goes on with a prepared `SELECT *` then.
+const RUN: &str = "run_number, type, status, request_namespace, request_name, request_uid, holder, \
+     takeover_reason, reason, message, started_at, completed_at, next_attempt_at, committed, dry_run, \
+     coalesced, repositories, failed, created, updated, removed, unchanged, quarantined, \
+     api_requests, api_not_modified, api_retried, api_waited_seconds, api_remaining";
+
 /// The newest run of the request of this uid.
 pub(super) async fn run_of(tables: &Tables, uid: &str) -> Result<Option<RunRecord>, Error> {
-    let sql = "SELECT * FROM sync_runs WHERE request_uid = $1 ORDER BY run_number DESC LIMIT 1";
-    one_run(tables, |_| sql.to_owned(), uid).await
+    let sql = |_: &str| {
+        format!(
+            "SELECT {RUN} FROM sync_runs WHERE request_uid = $1 ORDER BY run_number DESC LIMIT 1"
+        )
+    };
+    one_run(tables, sql, uid).await
 }
 
 /// The newest run that has ended well and has answered the request of this uid too.
 pub(super) async fn answer_of(tables: &Tables, uid: &str) -> Result<Option<RunRecord>, Error> {
     let sql = |each: &str| {
         format!(
-            "SELECT * FROM sync_runs r WHERE coalesced <> '[]' \
+            "SELECT {RUN} FROM sync_runs r WHERE coalesced <> '[]' \
              AND status IN ('succeeded', 'partial') \
              AND EXISTS (SELECT 1 FROM {each}(r.coalesced) uids WHERE uids.value = $1) \
              ORDER BY run_number DESC LIMIT 1"
@@ -42,7 +53,9 @@ async fn one_run(
     };
     let repositories: Vec<OutcomeRow> = tx
         .query(
-            "SELECT * FROM sync_run_repositories WHERE run_number = $1 \
+            "SELECT repository, repository_id, phase, reason, error, pages, created, updated, removed, \
+                 unchanged, complete, truncated, started_at, completed_at \
+             FROM sync_run_repositories WHERE run_number = $1 \
              ORDER BY phase = 'Succeeded', repository LIMIT 100",
         )
         .bind(run.run_number)
@@ -55,8 +68,9 @@ async fn one_run(
 
 pub(super) async fn newest(tables: &Tables, limit: u32) -> Result<Vec<RunRecord>, Error> {
     let mut tx = tables.read("read the run history").await?;
+    let sql = format!("SELECT {RUN} FROM sync_runs ORDER BY run_number DESC LIMIT $1");
     let rows: Vec<RunRow> = tx
-        .query("SELECT * FROM sync_runs ORDER BY run_number DESC LIMIT $1")
+        .query(AssertSqlSafe(sql))
         .bind(i64::from(limit))
         .all()
         .await?;

@@ -189,6 +189,7 @@ on_each_database! {
     runs::an_outcome_leaves_its_error_in_the_repository_until_it_is_gone
     schema::the_version_of_the_tables_is_noted_once
     schema::an_older_operator_writes_newer_tables_until_they_forbid_it
+    schema::columns_that_are_added_while_an_operator_reads_are_not_looked_at
     pages::the_same_page_again_changes_nothing
     pages::a_changed_row_is_the_only_one_that_is_written
     pages::etag_and_cursor_are_written_with_the_rows

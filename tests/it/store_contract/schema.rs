@@ -21,6 +21,26 @@ pub(super) async fn the_version_of_the_tables_is_noted_once(place: &dyn Place) {
     assert_eq!(place.rows(migrated_at).await, [["2023-01-01T00:00:00Z"]]);
 }
 
+pub(super) async fn columns_that_are_added_while_an_operator_reads_are_not_looked_at(
+    place: &dyn Place,
+) {
+    let store = prepared(place).await;
+    let run = active(&*store, 1).await;
+    store.put_repository(&run, &repository(1), None).await.unwrap();
+    let read = async || {
+        let newest = store.history(1).await.unwrap().remove(0);
+        let uid = newest.uid.unwrap_or_default();
+        store.answer_of(&uid).await.unwrap();
+        store.cursor(1, "issues", "").await.unwrap();
+        store.run_of(&uid).await.unwrap().map(|run| run.number)
+    };
+    let before = read().await;
+    for table in ["sync_runs", "sync_run_repositories", "sync_cursors"] {
+        place.execute(&format!("ALTER TABLE {table} ADD COLUMN later integer")).await;
+    }
+    assert_eq!(read().await, before);
+}
+
 pub(super) async fn an_older_operator_writes_newer_tables_until_they_forbid_it(place: &dyn Place) {
     prepared(place).await;
     place
