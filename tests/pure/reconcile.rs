@@ -13,9 +13,12 @@ mod queue_model;
 mod retry;
 #[path = "../../src/reconcile/stage.rs"]
 mod stage;
+#[path = "../../src/reconcile/wants.rs"]
+mod wants;
 
-pub use queue::{Entry, Order, Queue, Wants};
+pub use queue::{Entry, Order, Queue};
 pub use stage::Stage;
+pub use wants::Wants;
 
 /// What the plan names of the reasons to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
