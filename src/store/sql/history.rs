@@ -69,11 +69,7 @@ async fn one_run(
 pub(super) async fn newest(tables: &Tables, limit: u32) -> Result<Vec<RunRecord>, Error> {
     let mut tx = tables.read("read the run history").await?;
     let sql = format!("SELECT {RUN} FROM sync_runs ORDER BY run_number DESC LIMIT $1");
-    let rows: Vec<RunRow> = tx
-        .query(AssertSqlSafe(sql))
-        .bind(i64::from(limit))
-        .all()
-        .await?;
+    let rows: Vec<RunRow> = tx.query(AssertSqlSafe(sql)).bind(i64::from(limit)).all().await?;
     tx.close().await;
     Ok(rows.into_iter().map(RunRecord::from).collect())
 }
