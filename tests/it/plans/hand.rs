@@ -5,12 +5,16 @@ use std::time::Duration;
 use kube::api::{DeleteParams, PostParams};
 use singletrack::lease::{Claim, Holder, RunNumber, Times, grant, renew};
 use singletrack::process::clock::Clock;
+use singletrack::store::Store;
 
 use super::stage::Stage;
 
-/// A Lease that somebody holds, in a pod of this uid, who has just renewed it.
+/// A Lease that somebody holds, in a pod of this uid, who has drawn a number and has just renewed it.
 pub(super) async fn hold_lease(stage: &Stage, pod: &str, pod_uid: &str) {
     let holder = Holder::parse(Some(&format!("{pod}_boot_attempt"))).expect("a holder");
+    let store = stage.home.open();
+    let number = store.ticket(RunNumber(0)).await.expect("the operator has prepared it");
+    store.close().await;
     let times = Times::new(Duration::from_secs(3600), Duration::from_secs(1)).expect("they fit");
     let claim = Claim {
         holder: &holder,
@@ -19,7 +23,7 @@ pub(super) async fn hold_lease(stage: &Stage, pod: &str, pod_uid: &str) {
         name: "before",
         uid: "uid-of-before",
         run_type: "manual",
-        number: RunNumber(1),
+        number,
     };
     let now = Clock::default().now();
     let leases = stage.space.leases();
