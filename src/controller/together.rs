@@ -234,6 +234,7 @@ mod tests {
         let all = [begin, again, later].concat();
         assert_eq!(told(&all, &[a, b]), "[ =1 =2 ] -1 +2 +3 +4");
     }
+
     #[test]
     fn a_list_that_is_read_again_after_a_restore_comes_out_as_a_list_of_all() {
         let (a, b, c) = (object("a", "1"), object("b", "2"), object("c", "3"));

@@ -2,12 +2,11 @@
 
 use http::Method;
 use singletrack::api::{Phase, RunType, SyncRequestSpec};
-use tokio::sync::watch;
 
 use super::Floor;
-use super::scene::Scene;
+use super::scene::{Scene, hold_all};
 use crate::requests::{github, open_issues};
-use crate::support::{Action, Home, Proxy, Rule, awaited};
+use crate::support::{Home, Proxy, awaited};
 
 const LEASE: &str = "/leases/singletrack";
 const STATUS: &str = "/syncrequests/left/status";
@@ -15,18 +14,6 @@ const RUNNING: &str = "\"phase\":\"Running\"";
 
 fn urgent() -> SyncRequestSpec {
     SyncRequestSpec { priority: 5, ..SyncRequestSpec::of(RunType::Manual) }
-}
-
-/// Holds all calls of this kind from now on; sending `true` lets them through.
-fn hold_all(
-    proxy: &Proxy,
-    method: Option<Method>,
-    path: &'static str,
-    body: &'static str,
-) -> watch::Sender<bool> {
-    let (gate, held) = watch::channel(false);
-    proxy.rule(Rule { method, path, body, action: Action::Hold(held), times: usize::MAX });
-    gate
 }
 
 #[tokio::test]

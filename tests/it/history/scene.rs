@@ -68,14 +68,18 @@ impl Scene {
 
     /// Holds all writes of the Lease from now on; sending `true` lets them through.
     pub(super) fn hold_lease(&self) -> watch::Sender<bool> {
-        let (gate, held) = watch::channel(false);
-        self.proxy.rule(Rule {
-            method: Some(Method::PUT),
-            path: "/leases/singletrack",
-            body: "",
-            action: Action::Hold(held),
-            times: usize::MAX,
-        });
-        gate
+        hold_all(&self.proxy, Some(Method::PUT), "/leases/singletrack", "")
     }
+}
+
+/// Holds all calls of this kind from now on; sending `true` lets them through.
+pub(super) fn hold_all(
+    proxy: &Proxy,
+    method: Option<Method>,
+    path: &'static str,
+    body: &'static str,
+) -> watch::Sender<bool> {
+    let (gate, held) = watch::channel(false);
+    proxy.rule(Rule { method, path, body, action: Action::Hold(held), times: usize::MAX });
+    gate
 }

@@ -10,7 +10,7 @@ use singletrack::lease::vacant;
 use tokio::sync::watch;
 
 use super::Told;
-use super::hand::{delete, delete_lease, free_lease, hold_lease};
+use super::hand::{delete, delete_lease, hold_lease};
 use super::oracle::Bounds;
 use super::stage::Stage;
 use super::story::{gone, sleeps, succeeds};
@@ -143,7 +143,7 @@ async fn does(deed: Deed, stage: &Stage) {
             let done = requests.patch_status("a", &PatchParams::default(), &forged).await;
             done.expect("it is accepted");
         }
-        Deed::FreeLease => free_lease(stage).await,
+        Deed::FreeLease => stage.space.free_lease().await,
         Deed::DeleteLease => {
             delete_lease(stage).await;
             // Somebody else's tool puts it back; the operator may have been quicker.
@@ -183,7 +183,7 @@ pub(super) async fn tell(moment: Moment, deed: Deed) -> Told {
     match kept {
         Kept::Call(gate) => drop(gate.send_replace(true)),
         Kept::Page(gate) => gate.open(),
-        Kept::Lease => free_lease(&stage).await,
+        Kept::Lease => stage.space.free_lease().await,
     }
     ended(deed, &stage, &uid).await;
     stage.space.manual("next").await;

@@ -33,11 +33,6 @@ pub(super) async fn hold_lease(stage: &Stage, pod: &str, pod_uid: &str) {
     leases.replace("singletrack", &PostParams::default(), &held).await.expect("it is as it was");
 }
 
-/// Frees the Lease, whoever holds it.
-pub(super) async fn free_lease(stage: &Stage) {
-    stage.space.free_lease().await;
-}
-
 /// Deletes the Lease, if it is there.
 pub(super) async fn delete_lease(stage: &Stage) {
     let leases = stage.space.leases();

@@ -17,7 +17,7 @@ use singletrack::api::{Phase, RunType, SyncRequestSpec};
 use singletrack::lease::vacant;
 
 use super::Told;
-use super::hand::{delete, delete_lease, free_lease, hold_lease};
+use super::hand::{delete, delete_lease, hold_lease};
 use super::oracle::Bounds;
 use super::stage::Stage;
 use super::story::{gone, sleeps, succeeds};
@@ -183,7 +183,7 @@ async fn misses(stage: &Stage, proxy: &Proxy, what: Missed, never: bool) {
     }
     match (rest, what) {
         (Rest::Runs, Missed::DeletedRecreated) => {
-            free_lease(stage).await;
+            stage.space.free_lease().await;
             gate.open();
             succeeds(stage, "a").await;
         }
@@ -264,7 +264,7 @@ async fn meanwhile(stage: &Stage, what: Missed) -> Rest {
             space.change("a", json!({"suspend": true})).await;
             space.change("a", json!({"suspend": false})).await;
         }
-        Missed::RunByAnother | Missed::LeaseReleased => free_lease(stage).await,
+        Missed::RunByAnother | Missed::LeaseReleased => stage.space.free_lease().await,
         Missed::LeaseRecreatedInRun => recreate_lease(stage).await,
         Missed::PodRecreated => {
             let pods: Api<Pod> = Api::namespaced(space.client.clone(), &space.name);
