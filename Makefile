@@ -11,7 +11,7 @@ test: ## All tests: unit tests, and the integration tests on a real control plan
 	@sh tests/postgres/build >/dev/null
 	cargo test --workspace
 
-model: ## The lock, explored ten times as far as by `make test`; prints what breaks without each rule
+model: ## The lock, explored twenty times as far as by `make test`, in an hour; prints what breaks without each rule
 	MODEL=long cargo test --workspace --test model -- --nocapture --test-threads=1
 
 e2e: ## Helm, kubectl and CronJobs on a real node, or in the cluster that KUBECONFIG names; SHORT=1 for the main job only

@@ -1,12 +1,13 @@
 //! Goes through all states of a model, and prints how many there were.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Debug;
 use std::fs;
 use std::hash::Hash;
 use std::path::Path as File;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use stateright::report::{ReportData, ReportDiscovery, Reporter};
 use stateright::{Checker, Model};
 
 /// States, each with the action that leads to the next.
@@ -53,7 +54,8 @@ where
     M::Action: Send + Sync + Debug + Clone + PartialEq,
 {
     let started = Instant::now();
-    let checker = model.clone().checker().threads(2).spawn_dfs().join();
+    let checker = model.clone().checker().threads(2).spawn_dfs();
+    let checker = checker.join_and_report(&mut Progress { name, told: Duration::ZERO });
     let found = checker.unique_state_count();
     let (depth, seconds) = (checker.max_depth(), started.elapsed().as_secs_f64());
     println!("{name:<60} {found:>12} states  depth {depth:>4}  {seconds:>6.1} s");
@@ -63,6 +65,35 @@ where
         }
     }
     (found != states).then(|| format!("{name}: {found} states, not {states}"))
+}
+
+/// Says each minute how far a search is: the longest takes a quarter of an hour.
+struct Progress<'a> {
+    name: &'a str,
+    told: Duration,
+}
+
+impl<M: Model> Reporter<M> for Progress<'_> {
+    fn report_checking(&mut self, data: ReportData) {
+        if data.duration < self.told + Duration::from_mins(1) || data.done {
+            return;
+        }
+        self.told = data.duration;
+        let (name, states, seconds) = (self.name, data.unique_states, data.duration.as_secs_f64());
+        println!("{name:<60} {states:>12} so far               {seconds:>6.1} s");
+    }
+
+    /// [`explore`] shows them, as tables.
+    fn report_discoveries(&mut self, _: &M, _: BTreeMap<&'static str, ReportDiscovery<M>>)
+    where
+        M::Action: Debug + PartialEq,
+        M::State: Debug + Hash + PartialEq,
+    {
+    }
+
+    fn delay(&self) -> Duration {
+        Duration::from_millis(200)
+    }
 }
 
 /// Finds the shortest way to something broken, and compares it with the one that is kept.
