@@ -44,6 +44,9 @@
 //! 8. [`reconcile`]: one pass over a request, the queue, and the track.
 //! 9. [`cli`] and [`controller`]: the commands, and the operator's start and stop.
 
+// They panic where nobody reads: what is said goes through `cli::print`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod api;
 pub mod cli;
 pub mod controller;

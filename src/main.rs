@@ -1,5 +1,6 @@
 //! Parses the command line, runs the command, and turns its end into an exit code.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -12,7 +13,8 @@ async fn main() -> ExitCode {
     match cli::main(Cli::parse()).await {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            eprintln!("error: {failure}");
+            // Where it cannot be written, the exit code says it.
+            let _ = writeln!(std::io::stderr(), "error: {failure}");
             failure.exit.into()
         }
     }

@@ -46,7 +46,7 @@ pub(super) async fn adopt(args: AdoptArgs) -> Result<Exit, Failure> {
     };
     let before = store.inspect().await.map_err(failed)?.owner;
     if before.as_ref() == Some(&owner) {
-        println!("{shown} belongs to {heir} already");
+        print::line(&format!("{shown} belongs to {heir} already"))?;
         return Ok(Exit::Succeeded);
     }
     if let Some(before) = &before
@@ -58,7 +58,7 @@ pub(super) async fn adopt(args: AdoptArgs) -> Result<Exit, Failure> {
     let before = store.adopt(&owner).await.map_err(failed)?;
     store.close().await;
     let before = before.map_or("nobody".to_owned(), |before| print::plain(&before));
-    println!("{shown} belongs to {heir} now (owner {owner}); before: {before}");
+    print::line(&format!("{shown} belongs to {heir} now (owner {owner}); before: {before}"))?;
     Ok(Exit::Succeeded)
 }
 

@@ -11,11 +11,12 @@ pub(super) fn confirmed(question: &str) -> Result<bool, Failure> {
             "this asks first ({question}), and there is no terminal: confirm with --yes"
         )));
     }
-    eprint!("{question} [y/N] ");
     let failed = |error: std::io::Error| {
         Failure::of("the answer cannot be read", &error, "confirm with --yes")
     };
-    std::io::stderr().flush().map_err(failed)?;
+    let mut shown = std::io::stderr().lock();
+    write!(shown, "{question} [y/N] ").and_then(|()| shown.flush()).map_err(failed)?;
+    drop(shown);
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(failed)?;
     Ok(answer.trim().eq_ignore_ascii_case("y"))

@@ -42,7 +42,7 @@ pub(super) async fn backup(args: BackupArgs) -> Result<Exit, Failure> {
         }
     };
     if args.file == Path::new("-") {
-        eprintln!("{}", sent(&database).await?);
+        print::note(&sent(&database).await?);
         return Ok(Exit::Succeeded);
     }
     let shown = args.file.display();
@@ -62,7 +62,7 @@ pub(super) async fn backup(args: BackupArgs) -> Result<Exit, Failure> {
         // Of no use to anybody; the error that matters is the other one.
         let _ = fs::remove_file(&part);
     }
-    println!("{}", done?);
+    print::line(&done?)?;
     Ok(Exit::Succeeded)
 }
 

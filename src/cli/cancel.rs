@@ -10,7 +10,7 @@ use serde_json::json;
 use super::ask::confirmed;
 use super::follow::{existing, follow};
 use super::manifest::RequestName;
-use super::{Exit, Failure, NamespaceArgs, connect, duration};
+use super::{Exit, Failure, NamespaceArgs, connect, duration, print};
 use crate::api::SyncRequest;
 
 #[derive(Args, Debug)]
@@ -55,7 +55,7 @@ pub(super) async fn cancel(args: CancelArgs) -> Result<Exit, Failure> {
     };
     if args.names.is_empty() {
         if found.is_empty() {
-            println!("nothing to cancel in namespace {namespace}");
+            print::line(&format!("nothing to cancel in namespace {namespace}"))?;
             return Ok(Exit::Succeeded);
         }
         let names: Vec<_> = found.iter().map(ResourceExt::name_any).collect();
@@ -103,8 +103,10 @@ async fn end(requests: &Api<SyncRequest>, request: &SyncRequest) -> Result<(), F
     let name = request.name_any();
     let phase = request.phase();
     if phase.is_terminal() {
-        println!("syncrequest.singletrack.dev/{name} has ended already: {}", phase.as_str());
-        return Ok(());
+        return print::line(&format!(
+            "syncrequest.singletrack.dev/{name} has ended already: {}",
+            phase.as_str()
+        ));
     }
     // Of this request, and not of another that has its name by now: the API server checks the uid.
     let patch = json!({"metadata": {"uid": request.uid()}, "spec": {"cancel": true}});
@@ -121,6 +123,5 @@ async fn end(requests: &Api<SyncRequest>, request: &SyncRequest) -> Result<(), F
         }
         _ => Failure::kube(&format!("{name} was not cancelled"), &error),
     })?;
-    println!("syncrequest.singletrack.dev/{name} cancelled");
-    Ok(())
+    print::line(&format!("syncrequest.singletrack.dev/{name} cancelled"))
 }

@@ -141,7 +141,7 @@ impl Shown {
         match &self.bar {
             Some(bar) => bar.set_message(line),
             None if line != self.before => {
-                eprintln!("{line}");
+                print::note(&line);
                 self.before = line;
             }
             None => {}

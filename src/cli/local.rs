@@ -102,7 +102,7 @@ pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
     let achieved = run(&run_it).await.map_err(broken)?;
     let conclusion = conclude(&achieved, run_it.source.usage());
     store.finish(&run_it.tenure, &end(&conclusion, &clock)).await.map_err(failed)?;
-    report(&conclusion, &achieved.records);
+    report(&conclusion, &achieved.records)?;
     Ok(Exit::from(conclusion.phase))
 }
 
@@ -124,26 +124,26 @@ fn end(conclusion: &Conclusion, clock: &Clock) -> RunEnd {
     }
 }
 
-fn report(conclusion: &Conclusion, records: &[RepositoryRecord]) {
+fn report(conclusion: &Conclusion, records: &[RepositoryRecord]) -> Result<(), Failure> {
     for record in records.iter().filter(|record| record.error.is_some()) {
         let error = print::plain(record.error.as_deref().unwrap_or_default());
-        eprintln!("{}: {error}", record.name);
+        print::note(&format!("{}: {error}", record.name));
     }
     let api = &conclusion.result.api;
-    println!(
+    print::line(&format!(
         "{}: {} ({} requests, {} of them unchanged)",
         conclusion.phase.as_str(),
         print::plain(&conclusion.message),
         api.requests,
         api.not_modified
-    );
+    ))
 }
 
 fn broken(broken: Broken) -> Failure {
     match broken {
-        Broken::Stopped => Failure::plain(
-            "stopped; what was read so far is stored: run it again, and it goes on from there",
-        ),
+        Broken::Stopped => {
+            Failure::plain("stopped; what was read so far is stored: run it again for the rest")
+        }
         Broken::Superseded => Failure::plain(
             "another run on this database has started: wait for its end, and run this again",
         ),

@@ -110,7 +110,8 @@ enum Command {
         after_help = "Examples:\n  singletrack resume\n  singletrack resume -n tools --lease b"
     )]
     Resume(pause::PauseArgs),
-    /// Free the lock by hand. Safe at any time: what the holder still sends is refused.
+    /// Free the lock by hand. Safe at any time: what the holder still sends is refused once
+    /// the next run is active.
     Unlock(unlock::UnlockArgs),
     /// Hand the database over to this operator.
     Adopt(Box<adopt::AdoptArgs>),
@@ -185,7 +186,7 @@ pub async fn main(cli: Cli) -> Result<Exit, Failure> {
         Command::Completion(args) => completion::completion(&args),
         Command::Complete(args) => complete::complete(args).await,
         Command::Version => {
-            println!("singletrack {}", env!("CARGO_PKG_VERSION"));
+            print::line(concat!("singletrack ", env!("CARGO_PKG_VERSION")))?;
             Ok(Exit::Succeeded)
         }
     }

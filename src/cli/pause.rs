@@ -6,7 +6,7 @@ use kube::api::PostParams;
 use kube::{Api, Resource};
 
 use super::lock::existing;
-use super::{Exit, Failure, LockArgs, connect};
+use super::{Exit, Failure, LockArgs, connect, print};
 use crate::lease::{is_paused, set_paused};
 use crate::report::{Happening, Metrics, Report};
 
@@ -21,13 +21,15 @@ pub(super) struct PauseArgs {
 
 pub(super) async fn pause(args: PauseArgs) -> Result<Exit, Failure> {
     let lease = mark(args, true).await?;
-    println!("{lease} is paused: nothing starts until `singletrack resume`; what runs goes on");
+    print::line(&format!(
+        "{lease} is paused: nothing starts until `singletrack resume`; what runs goes on"
+    ))?;
     Ok(Exit::Succeeded)
 }
 
 pub(super) async fn resume(args: PauseArgs) -> Result<Exit, Failure> {
     let lease = mark(args, false).await?;
-    println!("{lease} is not paused: runs start again");
+    print::line(&format!("{lease} is not paused: runs start again"))?;
     Ok(Exit::Succeeded)
 }
 

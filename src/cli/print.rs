@@ -1,4 +1,4 @@
-//! Standard output: tables without frames, YAML and JSON.
+//! Standard output: tables without frames, YAML, JSON and lines; and lines on standard error.
 
 use std::io::{ErrorKind, Write};
 
@@ -28,6 +28,16 @@ pub(super) fn text(text: &str) -> Result<(), Failure> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// Prints a line, in the same way.
+pub(super) fn line(line: &str) -> Result<(), Failure> {
+    text(&format!("{line}\n"))
+}
+
+/// Says a line on standard error. That it cannot be written is nothing that could be told there.
+pub(super) fn note(line: &str) {
+    let _ = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
 pub(super) fn yaml(value: &impl Serialize) -> Result<(), Failure> {

@@ -118,11 +118,13 @@ async fn there_already(
     name: &RequestName,
     args: &RunArgs,
 ) -> Result<Exit, Failure> {
-    eprintln!("syncrequest.singletrack.dev/{name} is there already; nothing was created");
+    print::note(&format!(
+        "syncrequest.singletrack.dev/{name} is there already; nothing was created"
+    ));
     let printed = matches!(args.output, Some(Output::Json | Output::Yaml));
     if !args.wait && !printed {
         if args.output.is_some() {
-            println!("syncrequest.singletrack.dev/{name}");
+            print::line(&format!("syncrequest.singletrack.dev/{name}"))?;
         }
         return Ok(Exit::Succeeded);
     }
@@ -156,15 +158,15 @@ fn show(request: &SyncRequest, args: &RunArgs) -> Result<Exit, Failure> {
     let name = metadata.name.as_ref().or(metadata.generate_name.as_ref());
     let name = format!("syncrequest.singletrack.dev/{}", name.map_or("", String::as_str));
     match args.output {
-        None => println!(
-            "{name} created{}",
-            match args.dry_run {
+        None => {
+            let how = match args.dry_run {
                 DryRun::None => "",
                 DryRun::Client => " (dry run)",
                 DryRun::Server => " (server dry run)",
-            }
-        ),
-        Some(Output::Name) => println!("{name}"),
+            };
+            print::line(&format!("{name} created{how}"))?;
+        }
+        Some(Output::Name) => print::line(&name)?,
         Some(Output::Json) => print::json(request)?,
         Some(Output::Yaml) => print::yaml(request)?,
     }

@@ -31,7 +31,7 @@ pub(super) async fn unlock(args: UnlockArgs) -> Result<Exit, Failure> {
     let leases: Api<Lease> = Api::namespaced(client.clone(), &namespace);
     let lease = existing(&leases, (&namespace, &name)).await?;
     let Some(holder) = Record::from(&lease).holder else {
-        println!("Lease {namespace}/{name} is free already");
+        print::line(&format!("Lease {namespace}/{name} is free already"))?;
         return Ok(Exit::Succeeded);
     };
     let holder = print::plain(holder.as_str());
@@ -49,6 +49,9 @@ pub(super) async fn unlock(args: UnlockArgs) -> Result<Exit, Failure> {
     let report = Report::new(client, "singletrack-unlock", Metrics::default());
     let news = Happening::Unlocked { holder: &holder };
     report.tell(&lease.object_ref(&()), &news).await;
-    println!("Lease {namespace}/{name} is free; what {holder} still sends is refused");
+    print::line(&format!(
+        "Lease {namespace}/{name} is free; what {holder} still sends is refused once the next run \
+         is active"
+    ))?;
     Ok(Exit::Succeeded)
 }

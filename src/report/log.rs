@@ -52,6 +52,8 @@ pub fn start(filter: &str, format: LogFormat) -> Result<(), String> {
         )
     })?;
     let log = fmt().with_env_filter(filter).with_writer(|| OneLine(io::stderr())).with_ansi(false);
+    // It would tell of an entry that nobody reads with a macro that panics where nobody reads.
+    let log = log.log_internal_errors(false);
     let started = match format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),

@@ -70,6 +70,21 @@ async fn cancel_takes_labels_and_asks_before_it_takes_many() {
 }
 
 #[tokio::test]
+async fn a_command_goes_on_when_nobody_reads_what_it_says() {
+    let space = Namespace::new("unheard").await;
+    for name in ["one", "two", "three"] {
+        space.manual(name).await;
+    }
+    Command::new(&["version"]).unheard().await.with(0, &[]);
+    Command::within(&space, &["cancel", "--all", "-y"]).unheard().await.with(0, &[]);
+    for name in ["one", "two", "three"] {
+        assert!(space.get(name).await.spec.cancel, "{name}");
+    }
+    // A command that fails says so by its code.
+    Command::within(&space, &["cancel", "nobody"]).unheard().await.with(1, &[]);
+}
+
+#[tokio::test]
 async fn a_request_that_took_the_name_of_another_is_not_cancelled_in_its_place() {
     let space = Namespace::new("replaced").await;
     let folder = tempfile::tempdir().unwrap();

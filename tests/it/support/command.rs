@@ -66,13 +66,25 @@ impl Command {
         self.start().said().await
     }
 
+    /// How it ends when whoever should read what it says has gone.
+    pub(crate) async fn unheard(mut self) -> Said {
+        let (_, out) = std::io::pipe().expect("a pipe");
+        let (_, err) = std::io::pipe().expect("a pipe");
+        self.0.stdout(out).stderr(err);
+        let nothing = || tempfile::tempfile().expect("a file");
+        Running { child: self.spawn(), out: nothing(), err: nothing() }.said().await
+    }
+
     pub(crate) fn start(mut self) -> Running {
         let out = tempfile::tempfile().expect("a file");
         let err = tempfile::tempfile().expect("a file");
         self.0.stdout(out.try_clone().expect("a handle"));
         self.0.stderr(err.try_clone().expect("a handle"));
-        let child = self.0.spawn().expect("setpriv is there (util-linux)");
-        Running { child, out, err }
+        Running { child: self.spawn(), out, err }
+    }
+
+    fn spawn(&mut self) -> Child {
+        self.0.spawn().expect("setpriv is there (util-linux)")
     }
 }
 
