@@ -6,7 +6,7 @@
 //!   transaction: what an older run sends after a newer one was activated is refused, whole.
 //! - A write of many rows is one transaction. Rows that are the same already are not touched, so
 //!   the [`Counts`] are exact and an unchanged repository causes no write.
-//! - A cursor or an ETag is stored in the transaction of the rows that it describes.
+//! - A cursor or an ETag is stored in the transaction of the rows that it describes, or after it.
 //! - What a dry run writes is counted and taken back: of it only the history stays.
 //!
 //! # Errors
@@ -106,6 +106,9 @@ pub trait Store: Send + Sync {
     /// What is known of the repository of this id: its names, its default branch, and whether it
     /// is archived and tracked.
     async fn repository(&self, id: i64) -> Result<Option<RepositoryRow>, Error>;
+
+    /// The newest commit of the repository's default branch, as far as is known.
+    async fn latest_commit(&self, id: i64) -> Result<Option<String>, Error>;
 
     /// The stored labels of these issues, by number.
     async fn labels(

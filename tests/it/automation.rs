@@ -269,6 +269,23 @@ async fn what_github_has_no_more_is_marked_and_an_empty_repository_is_none() {
 }
 
 #[tokio::test]
+async fn the_newest_commit_is_known_again_after_it_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (github, store) = (start(Sizes::default()).await, store(folder.path()).await);
+    let newest = "SELECT latest_commit_sha FROM repositories";
+    succeeded(&automation(&github).run(&store).await);
+    let known = rows(&store, newest).await;
+    // As of an empty repository.
+    let none = Fault::message(StatusCode::CONFLICT, "Git Repository is empty.");
+    github.inject(Matcher::get(&format!("/repos/{REPOSITORY}/commits")), 0, Some(1), none);
+    succeeded(&automation(&github).run(&store).await);
+    assert_ne!(rows(&store, newest).await, known);
+    succeeded(&automation(&github).run(&store).await);
+    assert_eq!(rows(&store, newest).await, known);
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_person_has_packages_too() {
     let folder = tempfile::tempdir().unwrap();
     let (github, store) = (start(Sizes::default()).await, store(folder.path()).await);

@@ -68,3 +68,14 @@ pub(super) async fn get(tables: &Tables, id: i64) -> Result<Option<RepositoryRow
         ..RepositoryRow::default()
     }))
 }
+
+pub(super) async fn latest_commit(tables: &Tables, id: i64) -> Result<Option<String>, Error> {
+    let mut tx = tables.read("look for the newest commit").await?;
+    let found: Option<(Option<String>,)> = tx
+        .query("SELECT latest_commit_sha FROM repositories WHERE id = $1")
+        .bind(id)
+        .optional()
+        .await?;
+    tx.close().await;
+    Ok(found.and_then(|(sha,)| sha))
+}

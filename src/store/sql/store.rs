@@ -73,6 +73,10 @@ impl<B: Backed> Store for B {
         repositories::get(self.tables(), id).await
     }
 
+    async fn latest_commit(&self, id: i64) -> Result<Option<String>, Error> {
+        repositories::latest_commit(self.tables(), id).await
+    }
+
     async fn labels(
         &self,
         repository_id: i64,

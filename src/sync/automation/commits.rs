@@ -8,6 +8,7 @@ use crate::github::{self, decode_list};
 use crate::store::{Completion, Reached, Row, SeenPage, SetAside};
 use crate::sync::pass::Tally;
 use crate::sync::put::put;
+use crate::sync::reader::Reader;
 use crate::sync::run::Failure;
 use crate::sync::subject::Subject;
 
@@ -24,7 +25,12 @@ pub(super) async fn sync(subject: &Subject<'_>, tally: &mut Tally) -> Result<(),
         horizon: None,
     };
     let mut write = subject.page("commits", Reached::End(end));
-    match subject.reader(&what).ask(&path, false).await {
+    // An ETag is of use only while the row says what the page said: an empty repository, another
+    // branch or another token may have changed it since. So the page is remembered under both.
+    let under = |head: Option<&str>| format!("{} {}", subject.identity, head.unwrap_or_default());
+    let identity = under(subject.run.store.latest_commit(subject.id).await?.as_deref());
+    let reader = Reader { identity: &identity, ..subject.reader(&what) };
+    match reader.ask(&path, false).await {
         // As GitHub answers for an empty repository.
         Err(Failure::GitHub(github::Error::Refused { status: 409, .. })) => {
             write.head = Some(None);
@@ -40,7 +46,8 @@ pub(super) async fn sync(subject: &Subject<'_>, tally: &mut Tally) -> Result<(),
                 write.set_aside = decoded.bad.into_iter().map(SetAside::from).collect();
                 let bad = !write.set_aside.is_empty();
                 let etag = if bad { String::new() } else { seen.etag };
-                write.seen = Some(SeenPage { etag, next_url: None, ..seen });
+                let identity = under(newest.as_ref().map(|commit| commit.sha.as_str()));
+                write.seen = Some(SeenPage { identity, etag, next_url: None, ..seen });
                 // A commit that cannot be read does not make the branch an empty one.
                 if newest.is_some() || !bad {
                     write.head = Some(newest.as_ref().map(|commit| commit.sha.clone()));

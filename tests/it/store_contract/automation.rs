@@ -98,7 +98,9 @@ pub(super) async fn the_newest_commit_stands_in_its_repository(place: &dyn Place
         let write = PageWrite { head: Some(sha.map(str::to_owned)), ..with_rows(Vec::new()) };
         store.put_page(&tenure, &write).await.unwrap();
         assert_eq!(newest().await, [[sha.unwrap_or_default()]]);
+        assert_eq!(store.latest_commit(1).await.unwrap().as_deref(), sha);
     }
+    assert_eq!(store.latest_commit(2).await.unwrap(), None, "there is no such repository");
 }
 
 pub(super) async fn runs_that_are_known_and_those_that_had_not_finished(place: &dyn Place) {
