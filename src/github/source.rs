@@ -136,7 +136,7 @@ impl Source {
             .await
     }
 
-    /// Takes a label off an issue; that it is not there is no error.
+    /// Takes a label off an issue; that either is not there is no error.
     pub async fn remove_label(
         &self,
         repository: &RepoName,
@@ -146,12 +146,12 @@ impl Source {
         let label = utf8_percent_encode(label, NON_ALPHANUMERIC);
         let path = format!("/repos/{repository}/issues/{number}/labels/{label}");
         match self.change(Method::DELETE, &path, None).await {
-            Err(Error::NotFound { .. }) => Ok(()),
+            Err(Error::NotFound { .. } | Error::Gone { .. }) => Ok(()),
             done => done,
         }
     }
 
-    /// Puts a label on an issue; that it has it already is no error.
+    /// Puts a label on an issue; that it has it already, or is gone, is no error.
     pub async fn add_label(
         &self,
         repository: &RepoName,
@@ -161,7 +161,7 @@ impl Source {
         let path = format!("/repos/{repository}/issues/{number}/labels");
         let body = serde_json::json!({"labels": [label]}).to_string();
         match self.change(Method::POST, &path, Some(body)).await {
-            Err(Error::NotFound { .. }) => Ok(()),
+            Err(Error::NotFound { .. } | Error::Gone { .. }) => Ok(()),
             done => done,
         }
     }

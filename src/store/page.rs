@@ -72,8 +72,8 @@ pub struct Cursor {
 pub struct SeenPage {
     pub url: String,
     pub identity: String,
-    /// Empty when the page must be read again in any case: GitHub gave no ETag, or an item was set
-    /// aside.
+    /// Empty when the page must be read again in any case: GitHub gave no ETag, an item was set
+    /// aside, or labels of it are to be changed on GitHub.
     pub etag: String,
     pub next_url: Option<String>,
     /// The numbers of the issues and pull requests on it, or the ids of what has no number.

@@ -99,8 +99,11 @@ impl List for Issues {
         Ok(Onward::More)
     }
 
-    /// One that was made before is no error, so a run that was cut off may repeat it.
-    async fn stored(&mut self, at: &At<'_>) -> Result<(), Failure> {
+    fn has_to_act(&self) -> bool {
+        !self.to_github.is_empty()
+    }
+
+    async fn act(&mut self, at: &At<'_>) -> Result<(), Failure> {
         write_back(at.subject, std::mem::take(&mut self.to_github)).await
     }
 }

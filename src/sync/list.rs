@@ -51,8 +51,14 @@ pub(super) trait List: Send {
         draft: &mut Draft,
     ) -> Result<Onward, Failure>;
 
-    /// Does what must be done once the page is stored.
-    async fn stored(&mut self, _at: &At<'_>) -> Result<(), Failure> {
+    /// Whether something is to be done at GitHub for the page that was taken last. Only once it is
+    /// done may the pass go on after this page, and the page be asked for with its ETag.
+    fn has_to_act(&self) -> bool {
+        false
+    }
+
+    /// Does it, once the page is stored.
+    async fn act(&mut self, _at: &At<'_>) -> Result<(), Failure> {
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use super::list::{At, Draft, List, Onward};
-use super::put::put;
+use super::put::{put, with_changes};
 use super::reader::{Page, Reader};
 use super::run::Failure;
 use super::subject::Subject;
@@ -198,10 +198,7 @@ impl<'a, L: List> Pass<'a, L> {
             // In the middle of a pass there is nothing to write for a page that is as it was.
             if draft.is_some() || !goes_on {
                 let write = self.page(draft, &page.seen, reached, led);
-                let counts = put(self.subject.run, write).await?;
-                self.changed |= counts.changed();
-                self.tally.counts += counts;
-                self.list.stored(at).await?;
+                self.put(at, write).await?;
             }
             if !goes_on {
                 // Before the page is given back, so that no other is asked for.
@@ -209,6 +206,33 @@ impl<'a, L: List> Pass<'a, L> {
             }
         }
         Ok(())
+    }
+
+    /// Stores the page, and does what is to be done for it at GitHub. That is done when the rows
+    /// are stored, as the store knows whether this run may still write, and before the page counts
+    /// as read: if it fails, or the process ends in between, the page is read and it is done again.
+    async fn put(&mut self, at: &At<'_>, write: PageWrite) -> Result<(), Failure> {
+        if !self.list.has_to_act() {
+            return self.put_counted(write).await.map(drop);
+        }
+        let rest = self.subject.page(write.resource, Reached::Nothing);
+        let rest = PageWrite { at: write.at, reached: write.reached, ..rest };
+        let seen = write.seen.map(|seen| SeenPage { etag: String::new(), ..seen });
+        let first = PageWrite { seen, reached: Reached::Nothing, ..write };
+        let changed = self.put_counted(first).await?;
+        self.list.act(at).await?;
+        match with_changes(rest.reached, changed) {
+            Reached::Nothing => Ok(()),
+            reached => self.put_counted(PageWrite { reached, ..rest }).await.map(drop),
+        }
+    }
+
+    /// Stores it and counts. Gives whether it has changed a row.
+    async fn put_counted(&mut self, write: PageWrite) -> Result<bool, Failure> {
+        let counts = put(self.subject.run, write).await?;
+        self.changed |= counts.changed();
+        self.tally.counts += counts;
+        Ok(counts.changed())
     }
 
     /// What is on the page, unless it is as it was.

@@ -44,7 +44,7 @@ fn aside(row: &Row, error: &store::Error) -> SetAside {
 }
 
 /// The same, if rows written before it have changed.
-fn with_changes(reached: Reached, also: bool) -> Reached {
+pub(super) fn with_changes(reached: Reached, also: bool) -> Reached {
     match reached {
         Reached::Nothing => Reached::Nothing,
         Reached::Page(at) => Reached::Page(Resume { changed: at.changed || also, ..at }),

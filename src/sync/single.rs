@@ -198,6 +198,10 @@ async fn keep(subject: &Subject<'_>, said: Said, tally: &mut Tally) -> Result<()
         Said::Unchanged | Said::Gone(_) | Said::NotFound => return Ok(()),
     }
     let to_github = changes(subject, &write.rows);
+    // If that fails, the next run must not be told that nothing has changed.
+    if let Some(seen) = write.seen.as_mut().filter(|_| !to_github.is_empty()) {
+        seen.etag.clear();
+    }
     tally.counts += put(subject.run, write).await?;
     write_back(subject, to_github).await
 }

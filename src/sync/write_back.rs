@@ -19,8 +19,8 @@ pub(super) fn changes(subject: &Subject<'_>, rows: &[Row]) -> Vec<(i64, LabelCha
     rows.iter().filter_map(Row::issue).filter_map(of).collect()
 }
 
-/// Makes the changes. One that was made before is no error, so a run that was cut off may repeat
-/// it.
+/// Makes the changes. One that was made before is no error, and neither is an issue that is gone,
+/// so a run that was cut off may repeat it.
 pub(super) async fn write_back(
     subject: &Subject<'_>,
     changes: Vec<(i64, LabelChange)>,

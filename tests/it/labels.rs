@@ -45,7 +45,11 @@ fn writes(github: &StandIn) -> Vec<(Method, String)> {
 
 async fn stored(store: &Sqlite, number: u64) -> Vec<String> {
     let sql = format!("SELECT labels, github_labels, status FROM issues WHERE number = {number}");
-    store.query(&sql).await.unwrap().1.remove(0)
+    rows(store, &sql).await.remove(0)
+}
+
+async fn rows(store: &Sqlite, sql: &str) -> Vec<Vec<String>> {
+    store.query(sql).await.unwrap().1
 }
 
 #[tokio::test]
@@ -89,6 +93,60 @@ async fn an_archived_repository_is_not_written_to_and_a_missing_right_is_said() 
     assert_eq!(run.phase, Phase::Failed);
     assert!(run.message.contains("Resource not accessible"), "{}", run.message);
     assert_eq!(stored(&store, 2).await[2], "done", "its row is stored all the same");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_could_not_be_written_back_is_written_by_the_next_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let (github, store) = (start().await, store(folder.path()).await);
+    // Longer ago than the next run's list reaches.
+    github.world(|world| {
+        let long_ago = world.now() - chrono::TimeDelta::hours(1);
+        for number in [2, 3] {
+            world.repository_mut(REPOSITORY).issue_mut(number).unwrap().updated_at = long_ago;
+        }
+        // Nothing is to be taken off, so that the one call that fails is the only one.
+        world.repository_mut(REPOSITORY).issue_mut(2).unwrap().set_labels(&["bug"]);
+    });
+    let no = Fault::message(StatusCode::FORBIDDEN, "not now");
+    let post = Matcher::post(&format!("/repos/{REPOSITORY}/issues/2/labels"));
+    github.inject(post, 0, Some(1), no);
+    assert_eq!(writing(&github).run(&store).await.conclusion.phase, Phase::Failed);
+    assert_eq!(stored(&store, 2).await[2], "done");
+    let run = writing(&github).run(&store).await.conclusion;
+    assert_eq!(run.phase, Phase::Succeeded, "{}", run.message);
+    assert_eq!(labels(&github, 2), ["bug", "status/done"]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_page_whose_labels_are_written_counts_once_and_moves_the_cursor() {
+    let folder = tempfile::tempdir().unwrap();
+    let (github, store) = (start().await, store(folder.path()).await);
+    let run = writing(&github).run(&store).await.conclusion;
+    assert_eq!((run.result.created, run.result.unchanged), (3, 0), "{}", run.message);
+    let cursor = "SELECT count(*) FROM sync_cursors WHERE resource = 'issues.closed' \
+                  AND since IS NOT NULL";
+    assert_eq!(rows(&store, cursor).await, [["1"]]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn an_issue_that_is_gone_when_its_labels_are_written_ends_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (github, store) = (start().await, store(folder.path()).await);
+    github.world(|world| {
+        for number in 4..=120 {
+            world.repository_mut(REPOSITORY).open_issue(number, "on the next page");
+            world.repository_mut(REPOSITORY).close_issue(number);
+        }
+    });
+    let post = Matcher::post(&format!("/repos/{REPOSITORY}/issues/2/labels"));
+    let gone = Fault::message(StatusCode::GONE, "This issue was deleted");
+    github.inject(post, 0, Some(1), gone);
+    let run = writing(&github).run(&store).await.conclusion;
+    assert_eq!((run.phase, run.result.created), (Phase::Succeeded, 120), "{}", run.message);
     store.close().await;
 }
 
