@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use super::run::{Failure, Run};
+use super::window::may_have_grown;
 use crate::api::RepoName;
 use crate::github::model::Repository;
 use crate::github::{self, Body, Source, decode_list};
@@ -94,6 +95,9 @@ async fn read(
     while let Some(this) = path.take() {
         let key = format!("{} {}", source.identity(), source.url(&this));
         let before = run.discovery.page(&key);
+        // An ETag would not tell of a page that has come after it.
+        let before =
+            before.filter(|page| !may_have_grown(&this, page.found.len(), page.next.as_deref()));
         let etag = before.as_ref().map(|page| page.etag.as_str()).filter(|etag| !etag.is_empty());
         let answer = run.until_stopped(source.get(&this, etag)).await??;
         let page = match (answer.body, before) {

@@ -12,6 +12,7 @@ use super::discovery::{self, Discovery};
 use super::pass::Tally;
 use super::repository::{Identity, identify};
 use super::subject::Subject;
+use super::window::may_have_grown;
 use super::{Rules, Tracked, Wanted, issues};
 use crate::api::{Progress, RepoName, RepositoryPhase, RunType, cut};
 use crate::github::{self, Source};
@@ -147,7 +148,11 @@ impl Run {
             return Ok(None);
         }
         let seen = self.store.seen_page(url, identity).await?;
-        Ok(seen.filter(|seen| !seen.etag.is_empty()))
+        let is_of_use = |seen: &SeenPage| {
+            let next = seen.next_url.as_deref();
+            !seen.etag.is_empty() && !may_have_grown(url, seen.numbers.len(), next)
+        };
+        Ok(seen.filter(is_of_use))
     }
 
     /// Marks rows as removed that GitHub does not have any more. Gives how many.

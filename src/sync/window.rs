@@ -76,6 +76,20 @@ pub(super) fn may_resume(resume: &Resume, pass: &str, now: DateTime<Utc>) -> boo
     resume.pass == pass && age < RESUME_WITHIN && age > -RESUME_WITHIN
 }
 
+/// Whether there may be a page after this one that was the last, although it is as it was: an ETag
+/// is one of what is on the page, and says nothing of the link to the next. Only a page that was
+/// full can have got another after it.
+#[must_use]
+pub(super) fn may_have_grown(url: &str, items: usize, next: Option<&str>) -> bool {
+    next.is_none() && page_size(url).is_some_and(|size| items >= size)
+}
+
+/// How many items this URL asks for, if it is that of a list.
+fn page_size(url: &str) -> Option<usize> {
+    let (_, query) = url.split_once('?')?;
+    query.split('&').find_map(|part| part.strip_prefix("per_page="))?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -121,6 +135,23 @@ mod tests {
             assert_eq!(may_resume(&resume(minutes), pass, now), expected, "{minutes} {pass}");
         }
         assert!(!may_resume(&resume(-61), "a", now), "a clock that was set back by hours");
+    }
+
+    #[test]
+    fn only_a_full_last_page_of_a_list_may_have_got_another_after_it() {
+        let rows = [
+            ("/r/issues?state=open&per_page=100", 100, None, true),
+            ("/r/issues?per_page=100&after=x", 100, None, true),
+            ("/r/issues?per_page=25", 26, None, true),
+            ("/r/issues?state=open&per_page=100", 99, None, false),
+            ("/r/issues?state=open&per_page=100", 100, Some("/r/issues?page=2"), false),
+            ("/r/issues?per_page=many", 100, None, false),
+            ("/r/issues/7", 1, None, false),
+            ("/r/per_page=1", 1, None, false),
+        ];
+        for (url, items, next, expected) in rows {
+            assert_eq!(may_have_grown(url, items, next), expected, "{url} {items} {next:?}");
+        }
     }
 
     proptest! {

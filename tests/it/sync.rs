@@ -109,6 +109,27 @@ async fn what_changes_is_updated_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_comes_after_a_full_last_page_is_found_although_that_page_is_unchanged() {
+    for cursor_links in [false, true] {
+        let mut world = World::empty();
+        (world.token, world.cursor_links) = (Some(TOKEN.to_owned()), cursor_links);
+        let repository = world.add_repository("acme/widgets");
+        for number in 1..=100 {
+            repository.open_issue(number, "one of a full page");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let (github, store) = (StandIn::start(world).await, store(folder.path()).await);
+        sync(&github, &store).await;
+        github.world(|world| {
+            world.repository_mut("acme/widgets").open_issue(101, "the first of the next");
+        });
+        let second = sync(&github, &store).await;
+        assert_eq!((second.phase, second.result.created), (Phase::Succeeded, 1));
+        store.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_is_ill_for_a_while_costs_nothing_but_time() {
     let folder = tempfile::tempdir().unwrap();
     let (github, store) = (start(1, 250, false).await, store(folder.path()).await);
