@@ -5,7 +5,7 @@ use super::run::{Failure, Renamed, Run};
 use crate::api::RepoName;
 use crate::github::model::Repository;
 use crate::github::{self, Body, Source, decode_one};
-use crate::store::{RepositoryRow, SeenPage, Untrack};
+use crate::store::{self, RepositoryRow, SeenPage, Untrack};
 
 /// A repository as GitHub knows it now.
 pub(super) struct Identity {
@@ -47,13 +47,28 @@ pub(super) async fn identify(
         next_url: None,
         numbers: vec![row.id],
     });
+    // Before the ETag is stored: with it the next run would not look for that one again.
+    find_former(run, source, name, row.id).await?;
     run.store.put_repository(&run.tenure, &row, seen.as_ref()).await?;
     run.stored();
-    find_former(run, source, name, row.id).await?;
     let renamed = before
         .filter(|before| !before.full_name.eq_ignore_ascii_case(&row.full_name))
         .map(|before| Renamed { from: before.full_name, to: row.full_name.clone() });
     Ok(Identity { renamed, ..Identity::new(&row, name) })
+}
+
+/// The id of the repository that this name stood for when it was last read. A name that it had
+/// before is in no row.
+pub(super) async fn known_id(run: &Run, name: &RepoName) -> Result<Option<i64>, store::Error> {
+    let found = run.store.repository_id(name.as_str()).await?;
+    if found.is_some() {
+        return Ok(found);
+    }
+    let source = run.source.for_owner(name.owner());
+    let url = source.url(&format!("/repos/{name}"));
+    // Not for its ETag, so a full run may look as well.
+    let seen = run.store.seen_page(&url, source.identity()).await?;
+    Ok(seen.and_then(|seen| seen.numbers.first().copied()))
 }
 
 impl Identity {

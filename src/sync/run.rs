@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::automation::{self, OwnerRecord, ReadLimits};
 use super::discovery::{self, Discovery};
 use super::pass::Tally;
-use super::repository::{Identity, identify};
+use super::repository::{Identity, identify, known_id};
 use super::subject::Subject;
 use super::window::may_have_grown;
 use super::{Rules, Tracked, Wanted, issues};
@@ -307,8 +307,8 @@ async fn one(run: &Run, name: &RepoName) -> Result<One, Broken> {
         Err(failure) => Some(run.broken(failure)?),
     };
     if id.is_none() {
-        // The old row is the one that must say that it could not be read.
-        id = run.store.repository_id(name.as_str()).await?;
+        // The old row is the one that must say that it could not be read, and that stays tracked.
+        id = known_id(run, name).await?;
     }
     let record = RepositoryRecord {
         repository_id: id,

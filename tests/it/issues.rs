@@ -1,15 +1,12 @@
 //! Issues and repositories that vanish, move, come back, or cannot be read.
 
-use std::sync::Arc;
-
 use http::StatusCode;
-use singletrack::api::{Phase, RepositoryPhase};
+use singletrack::api::Phase;
 use singletrack::process::clock::Clock;
 use singletrack::store::Sqlite;
-use singletrack::sync::Renamed;
 
 use crate::stand_in::{Fault, Matcher, StandIn};
-use crate::support::{Attempt, Came};
+use crate::support::Attempt;
 use crate::sync::{data, start, store, sync};
 
 async fn rows(store: &Sqlite, sql: &str) -> Vec<Vec<String>> {
@@ -115,95 +112,6 @@ async fn a_repository_that_vanishes_while_it_is_read_loses_no_issue() {
     let run = sync(&github, &store).await;
     assert_eq!((run.phase, run.result.removed), (Phase::Failed, 0), "{}", run.message);
     assert_eq!(sync(&github, &store).await.result.removed, 1);
-    store.close().await;
-}
-
-#[tokio::test]
-async fn a_renamed_repository_keeps_its_row_its_issues_and_its_cursors() {
-    let folder = tempfile::tempdir().unwrap();
-    let (github, store) = (start(1, 150, false).await, store(folder.path()).await);
-    let attempt = || Attempt::over(&github).tracking(&[REPOSITORY]);
-    attempt().run(&store).await;
-    github.world(|world| world.rename_repository(REPOSITORY, "elsewhere/gadgets"));
-    let Came { conclusion, achieved } = attempt().run(&store).await;
-    assert_eq!((conclusion.phase, conclusion.result.created), (Phase::Succeeded, 0));
-    let renamed = Renamed { from: REPOSITORY.into(), to: "elsewhere/gadgets".into() };
-    assert_eq!(achieved.renamed, [renamed]);
-    let names = "SELECT full_name, tracked FROM repositories";
-    assert_eq!(rows(&store, names).await, [["elsewhere/gadgets", "1"]]);
-    let cursors = "SELECT count(*) FROM sync_cursors WHERE since IS NOT NULL";
-    assert_eq!(rows(&store, cursors).await, [["1"]]);
-    assert!(attempt().run(&store).await.achieved.renamed.is_empty(), "it is told once");
-    store.close().await;
-}
-
-#[tokio::test]
-async fn a_name_that_another_repository_has_now_merges_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let (github, store) = (start(1, 40, false).await, store(folder.path()).await);
-    let attempt = || Attempt::over(&github).tracking(&[REPOSITORY]);
-    attempt().run(&store).await;
-    let old = rows(&store, "SELECT id FROM repositories").await[0][0].clone();
-    github.world(|world| {
-        world.rename_repository(REPOSITORY, "acme/former");
-        world.add_repository(REPOSITORY).open_issue(1, "of the new one");
-    });
-    let run = attempt().run(&store).await.conclusion;
-    assert_eq!(run.phase, Phase::Succeeded, "{}", run.message);
-    let names = format!("SELECT full_name, tracked FROM repositories WHERE id = {old}");
-    assert_eq!(rows(&store, &names).await, [["acme/former", "0"]], "where it is now, not tracked");
-    let issues = "SELECT title FROM issues i JOIN repositories r ON r.id = i.repository_id \
-                  WHERE r.full_name = 'acme/widgets-0'";
-    assert_eq!(rows(&store, issues).await, [["of the new one"]]);
-
-    // The one of the new name is deleted and made again: its row cannot be looked up any more.
-    github.world(|world| {
-        world.delete_repository(REPOSITORY);
-        world.add_repository(REPOSITORY);
-    });
-    attempt().run(&store).await;
-    let tracked = "SELECT count(*), sum(tracked) FROM repositories";
-    assert_eq!(rows(&store, tracked).await, [["3", "1"]]);
-    store.close().await;
-}
-
-#[tokio::test]
-async fn repositories_are_found_with_their_owner_and_forgotten_ones_keep_their_rows() {
-    let folder = tempfile::tempdir().unwrap();
-    let (github, store) = (start(3, 10, false).await, store(folder.path()).await);
-    let discovery = Arc::default();
-    let attempt = || Attempt {
-        discovery: Arc::clone(&discovery),
-        ..Attempt::over(&github).tracking(&["ACME/*"])
-    };
-    let run = attempt().run(&store).await.conclusion;
-    assert_eq!((run.phase, run.result.repositories), (Phase::Succeeded, 3), "{}", run.message);
-    github.clear_requests();
-    attempt().run(&store).await;
-    attempt().run(&store).await;
-    let lists = |github: &StandIn| {
-        let asked = github.requests().into_iter();
-        asked.filter(|r| r.path_and_query.contains("/repos?")).collect::<Vec<_>>()
-    };
-    assert!(lists(&github).iter().all(|request| request.status == Some(304)));
-    github.world(|world| {
-        world.add_repository("acme/new");
-        world.delete_repository("acme/widgets-2");
-    });
-    let run = attempt().run(&store).await.conclusion;
-    assert_eq!((run.phase, run.result.repositories), (Phase::Succeeded, 3), "{}", run.message);
-    let untracked = "SELECT full_name FROM repositories WHERE tracked = 0";
-    assert_eq!(rows(&store, untracked).await, [["acme/widgets-2"]]);
-    let kept = "SELECT count(*) > 0 FROM issues i JOIN repositories r ON r.id = i.repository_id \
-                WHERE r.full_name = 'acme/widgets-2'";
-    assert_eq!(rows(&store, kept).await, [["1"]]);
-
-    let nobody = Attempt::over(&github).tracking(&["nobody/*", "acme/new"]).run(&store).await;
-    assert_eq!(nobody.conclusion.phase, Phase::PartiallySucceeded);
-    let failed = &nobody.achieved.records[1];
-    assert_eq!((failed.name.as_str(), failed.phase), ("nobody/*", RepositoryPhase::Failed));
-    let still = "SELECT count(*) FROM repositories WHERE tracked = 1";
-    assert_eq!(rows(&store, still).await, [["3"]], "nothing is forgotten on half a list");
     store.close().await;
 }
 

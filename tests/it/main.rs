@@ -44,6 +44,7 @@ mod referee;
 mod referee_automation;
 mod referee_automation_sync;
 mod replicas;
+mod repositories;
 mod requests;
 mod schema;
 mod secrets;
