@@ -106,8 +106,9 @@ impl<'a, L: List> Pass<'a, L> {
         let run = self.subject.run;
         let path = self.list.first_page(&self.subject.name, self.since(), size);
         let first = run.source.url(&path);
-        // A full pass reads all of it anew, so only the same request's may be gone on with.
-        let key = if run.full { format!("{first}#{}", run.request) } else { first };
+        // What another request has read may be from before this one was created: it would not see
+        // what has changed in between. So only the same request's is gone on with.
+        let key = format!("{first}#{}", run.request);
         Beginning { key, path, resumed: false, anew: false }
     }
 

@@ -248,6 +248,32 @@ async fn a_full_pass_of_another_request_and_one_of_long_ago_begin_anew() {
     store.close().await;
 }
 
+#[tokio::test]
+async fn a_request_does_not_go_on_with_what_another_one_has_read_before_it_was_created() {
+    let folder = tempfile::tempdir().unwrap();
+    let (github, store) = (start(1, 900, false).await, store(folder.path()).await);
+    let numbers = open_numbers(&github, REPOSITORY);
+    let open = Matcher::get("/repos/acme/widgets-0/issues").with("state", "open");
+    let gate = github.hold(open.with("page", "3"));
+    let first = Attempt::over(&github);
+    let stop = first.stop.clone();
+    let (broken, ()) = tokio::join!(first.try_run(&store), async {
+        gate.arrived().await;
+        stop.cancel();
+    });
+    assert!(broken.is_err());
+    gate.open();
+    github.world(|world| {
+        let repository = world.repository_mut(REPOSITORY);
+        repository.edit_issue(numbers[0], |issue| issue.title = "changed in between".into());
+    });
+    let second = sync(&github, &store).await;
+    assert_eq!(second.phase, Phase::Succeeded, "{}", second.message);
+    let title = format!("SELECT title FROM issues WHERE number = {}", numbers[0]);
+    assert_eq!(rows(&store, &title).await, [["changed in between"]]);
+    store.close().await;
+}
+
 /// The numbers of the pages of this list that were asked for, in order.
 fn asked_pages(github: &StandIn, state: &str) -> Vec<u64> {
     let asked = github.requests().into_iter().map(|request| request.path_and_query);
