@@ -115,7 +115,13 @@ async fn find_former(run: &Run, source: &Source, name: &RepoName, now: i64) -> R
                 let row = RepositoryRow { id: former, tracked: known, ..row };
                 run.store.put_repository(&run.tenure, &row, None).await?;
             }
-            Err(github::Error::NotFound { .. }) => {
+            // Gone, or not for us to see. It must not keep the one that has its name now from being read.
+            Err(
+                github::Error::NotFound { .. }
+                | github::Error::Gone { .. }
+                | github::Error::Forbidden { .. }
+                | github::Error::Refused { .. },
+            ) => {
                 run.store.untrack(&run.tenure, &Untrack::Only(vec![former])).await?;
             }
             Err(other) => return Err(other.into()),

@@ -25,7 +25,7 @@ pub struct Run {
     pub store: Arc<dyn Store>,
     pub source: Source,
     pub tenure: Tenure,
-    /// The uid of the request.
+    /// For whom it reads, as a uid or more: a pass that was cut off is gone on with for the same only.
     pub request: String,
     pub rules: Rules,
     pub tracked: Tracked,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use singletrack::api::{Phase, RepositoryPhase};
+use singletrack::process::clock::Clock;
 use singletrack::store::Sqlite;
 use singletrack::sync::Renamed;
 
@@ -95,12 +96,27 @@ async fn one_that_had_the_name_before_is_looked_for_until_it_is_found() {
         world.rename_repository(REPOSITORY, "acme/former");
         world.add_repository(REPOSITORY);
     });
-    let no = Fault::message(StatusCode::FORBIDDEN, "not now");
-    github.inject(Matcher::get(&format!("/repositories/{old}")), 0, Some(1), no);
-    assert_eq!(attempt().run(&store).await.conclusion.phase, Phase::Failed);
+    let looked_up = || Matcher::get(&format!("/repositories/{old}"));
+    github.inject(looked_up(), 0, Some(6), Fault::html(StatusCode::BAD_GATEWAY));
+    // On a clock that jumps over the pauses between tries.
+    let clock = Clock::starting_at(Clock::default().now());
+    let run = Attempt { clock, ..attempt() }.run(&store).await.conclusion;
+    assert_eq!(run.phase, Phase::Failed, "{}", run.message);
     assert_eq!(attempt().run(&store).await.conclusion.phase, Phase::Succeeded);
     let names = "SELECT full_name, tracked FROM repositories ORDER BY full_name";
     assert_eq!(rows(&store, names).await, [["acme/former", "0"], [REPOSITORY, "1"]]);
+
+    // One that may not be looked up keeps nobody from reading the next.
+    let old = rows(&store, "SELECT id FROM repositories WHERE tracked = 1").await[0][0].clone();
+    github.world(|world| {
+        world.rename_repository(REPOSITORY, "acme/later");
+        world.add_repository(REPOSITORY);
+    });
+    let no = Fault::message(StatusCode::FORBIDDEN, "Repository access blocked");
+    github.inject(Matcher::get(&format!("/repositories/{old}")), 0, None, no);
+    assert_eq!(attempt().run(&store).await.conclusion.phase, Phase::Succeeded);
+    let tracked = "SELECT count(*), sum(tracked) FROM repositories";
+    assert_eq!(rows(&store, tracked).await, [["3", "1"]]);
     store.close().await;
 }
 

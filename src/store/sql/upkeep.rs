@@ -149,10 +149,13 @@ pub(super) async fn untrack(
     tx.commit_data().await
 }
 
+/// A page that has not changed for so long is read once more.
+const ETAGS_KEPT: Duration = Duration::from_hours(30 * 24);
+
 /// A table that grows, its key, the condition under which a row is old, and how long it is kept.
 type Old = (&'static str, &'static str, &'static str, Option<Duration>);
 
-fn old_rows(retention: &Retention) -> [Old; 10] {
+fn old_rows(retention: &Retention) -> [Old; 11] {
     [
         (
             "sync_run_repositories",
@@ -162,6 +165,8 @@ fn old_rows(retention: &Retention) -> [Old; 10] {
         ),
         ("sync_runs", "run_number", "completed_at < $1", retention.sync_runs),
         ("sync_quarantine", "id", "last_seen_at < $1", retention.quarantine),
+        // Most are of lists from a cursor on, and of commits, which are never asked for again.
+        ("sync_etags", "url, token_identity", "stored_at < $1", Some(ETAGS_KEPT)),
         ("workflow_jobs", "id", "completed_at < $1", retention.workflow_jobs),
         (
             "workflow_runs",
