@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use self::parts::Parts;
 use self::places::Places;
 use self::watches::{Pauses, Watches};
-use crate::api::SyncRequest;
+use crate::api::{SyncRequest, SyncRequestStatus};
 use crate::cli::{BAD_CLUSTER, ConfigArgs, Configuration, Exit, Failure, NO_CLUSTER};
 use crate::lease::{Identity, Keeper, Seen};
 use crate::process::alone::{Place, take_place};
@@ -261,16 +261,19 @@ async fn stopped_unlisted(listed: reflector::Store<SyncRequest>, stop: Cancellat
     }
 }
 
-/// Keeps of a finished request only what its deletion needs.
+/// Keeps of a finished request only what its deletion needs, and whether its spec was changed since.
 fn trim(request: &mut SyncRequest) {
     request.metadata.managed_fields = None;
     if let Some(status) = &mut request.status
         && status.phase.is_terminal()
     {
-        let completion_time = status.completion_time;
-        let (phase, lock) = (status.phase, status.lock.take());
-        *status =
-            crate::api::SyncRequestStatus { phase, completion_time, lock, ..Default::default() };
+        *status = SyncRequestStatus {
+            phase: status.phase,
+            completion_time: status.completion_time,
+            lock: status.lock.take(),
+            observed_generation: status.observed_generation,
+            ..SyncRequestStatus::default()
+        };
         request.spec.repositories = None;
         request.metadata.annotations = None;
     }

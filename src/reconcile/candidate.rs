@@ -233,8 +233,9 @@ impl Track {
                 let live = Live::new(&run.uid);
                 self.ctx.set_live(Some(live.clone()));
                 let ctx = Arc::clone(&self.ctx);
-                let coalesced = activation.coalesced;
-                let execution = Execution { ctx, request, tenure, live, coalesced };
+                let (former, coalesced) = (activation.former, activation.coalesced);
+                let execution = Execution { ctx, request, tenure, live, former, coalesced };
+                attempt.hindered = false;
                 attempt.run = Some(tokio::spawn(execution.run()));
                 Got::Activated
             }
@@ -305,7 +306,11 @@ enum Known {
 }
 
 /// What becomes of a Running request whose run has not ended it.
-fn after_gone(request: &SyncRequest, record: Option<&RunRecord>, ctx: &Context) -> Change {
+pub(super) fn after_gone(
+    request: &SyncRequest,
+    record: Option<&RunRecord>,
+    ctx: &Context,
+) -> Change {
     let unwanted = match (request.metadata.deletion_timestamp.is_some(), request.spec.cancel) {
         (true, _) => Some((Reason::Deleted, "deleted; the process that ran it is gone")),
         (_, true) => Some((Reason::Cancelled, "cancelled; the process that ran it is gone")),

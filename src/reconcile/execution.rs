@@ -1,9 +1,11 @@
 //! The task of one run: status Running, the sync, the run record, the terminal status.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use kube::{Resource, ResourceExt};
+use serde_json::json;
 use tokio::sync::watch;
 
 use super::candidate::attempts;
@@ -11,13 +13,13 @@ use super::plan::LATE;
 use super::satisfy::satisfy;
 use super::status::{Change, repositories, running_conditions};
 use super::watch::watch_over;
-use super::write::{Written, patch, write_again};
+use super::write::{Written, patch, replaced, write_again};
 use super::{Context, Live, Stop};
 use crate::api::{Phase, Progress, Reason, RunResult, SyncRequest};
 use crate::github;
 use crate::lease::Tenure;
 use crate::report::Happening;
-use crate::store::{self, RepositoryRecord, RunEnd, RunState};
+use crate::store::{self, RepositoryRecord, RunEnd, RunRecord, RunState};
 use crate::sync::{self, Broken, Conclusion, NotTracked, Parts, Renamed, Run};
 
 /// How often the progress of a run is written, at most.
@@ -31,6 +33,8 @@ pub(super) struct Execution {
     pub(super) request: SyncRequest,
     pub(super) tenure: Tenure,
     pub(super) live: Live,
+    /// The run before it.
+    pub(super) former: Option<Box<RunRecord>>,
     /// The uids of the requests that are answered along with it.
     pub(super) coalesced: Vec<String>,
 }
@@ -47,6 +51,9 @@ enum Ending {
 impl Execution {
     /// Runs to the end, whichever it is. Afterwards nothing of the run goes on.
     pub(super) async fn run(mut self) {
+        if self.close_former().await.is_none() {
+            return;
+        }
         let Some(running) = self.announce().await else { return };
         self.request = running;
         let ending = Box::pin(self.work()).await;
@@ -105,7 +112,7 @@ impl Execution {
             store: Arc::clone(&self.ctx.store),
             source,
             tenure: self.tenure.clone(),
-            request: self.live.uid.clone(),
+            request: self.whose_pass(),
             rules: settings.rules.clone(),
             tracked: settings.tracked.clone(),
             wanted: settings.tracked.resolve(spec.repositories.as_deref())?,
@@ -120,6 +127,19 @@ impl Execution {
             stop: self.live.stop.clone(),
             progress: watch::Sender::default(),
         })
+    }
+
+    /// For whom the pages are read: an attempt may go on only with what was read for the same requests,
+    /// as those that came later must see what was changed before they were created.
+    fn whose_pass(&self) -> String {
+        let mut uids = self.coalesced.clone();
+        uids.sort_unstable();
+        let mut hasher = DefaultHasher::new();
+        uids.hash(&mut hasher);
+        match uids.is_empty() {
+            true => self.live.uid.clone(),
+            false => format!("{}+{:x}", self.live.uid, hasher.finish()),
+        }
     }
 
     async fn tell_renamed(&self, renamed: &[Renamed]) {
@@ -137,30 +157,36 @@ impl Execution {
     ) -> std::convert::Infallible {
         let mut waits = source.limits().waits();
         let mut shown = (Progress::default(), None);
+        let mut all_shown = true;
         loop {
             tokio::time::sleep(PROGRESS_EVERY).await;
-            tokio::select! {
-                Ok(()) = progress.changed() => {}
-                Ok(()) = waits.changed() => {}
-                else => std::future::pending().await,
+            if all_shown {
+                tokio::select! {
+                    Ok(()) = progress.changed() => {}
+                    Ok(()) = waits.changed() => {}
+                    else => std::future::pending().await,
+                }
             }
             let until = waits.borrow_and_update().iter().max().copied();
             let now = (progress.borrow_and_update().clone(), until);
-            if now.0 != shown.0 {
-                self.patch("/status/progress", serde_json::json!(now.0)).await;
+            if now.0 != shown.0 && self.patch("/status/progress", json!(now.0)).await {
+                shown.0 = now.0.clone();
             }
-            if now.1 != shown.1 {
-                let conditions = running_conditions(&self.request, until, self.ctx.clock.now());
-                self.patch("/status/conditions", serde_json::json!(conditions)).await;
+            let conditions = || running_conditions(&self.request, until, self.ctx.clock.now());
+            if now.1 != shown.1 && self.patch("/status/conditions", json!(conditions())).await {
+                shown.1 = until;
             }
-            shown = now;
+            all_shown = shown == now;
         }
     }
 
-    async fn patch(&self, path: &str, value: serde_json::Value) {
-        if let Err(error) = patch(&self.request, path, value, &self.ctx).await {
+    /// Whether the API server has answered.
+    async fn patch(&self, path: &str, value: serde_json::Value) -> bool {
+        let written = patch(&self.request, vec![replaced(path, value)], &self.ctx).await;
+        if let Err(error) = &written {
             tracing::debug!(%error, path, "not written");
         }
+        written.is_ok()
     }
 
     async fn finish(&self, ending: Ending) {

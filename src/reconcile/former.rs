@@ -3,14 +3,15 @@
 use kube::ResourceExt;
 
 use super::Error;
-use super::candidate::hindered;
+use super::candidate::{after_gone, hindered};
+use super::execution::Execution;
 use super::observe::show;
 use super::status::Change;
 use super::track::{Answer, Attempt, Track};
 use super::write::{Written, write};
 use crate::api::{Phase, SyncRequest};
 use crate::lease::Got;
-use crate::store::{self, RunRecord};
+use crate::store::{self, RunRecord, RunState};
 
 impl Track {
     /// Reads the request of the newest run anew, if that is not the head's; of earlier ones, this was
@@ -75,5 +76,49 @@ impl Track {
             _ => {}
         }
         Ok(true)
+    }
+}
+
+impl Execution {
+    /// Looks once more at the request of the run before, if that run had not ended: its holder was granted
+    /// before us, and may have been activated and have shown it after [`Track::see_to_former`] had looked.
+    /// From our own activation on, no older number can be activated. Again and again until the API server
+    /// has answered; `None`: the Lease is lost, or the process must end.
+    pub(super) async fn close_former(&self) -> Option<()> {
+        let Some(record) = &self.former else { return Some(()) };
+        if record.state != RunState::Interrupted || record.uid.as_deref() == Some(&self.live.uid) {
+            return Some(());
+        }
+        while let Err(error) = self.close(record).await {
+            tracing::warn!(error = store::chain(&error), "again");
+            if self.pause().await {
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    async fn close(&self, record: &RunRecord) -> Result<(), Error> {
+        let (Some(namespace), Some(name)) = (&record.namespace, &record.name) else {
+            return Ok(());
+        };
+        loop {
+            let former = match self.ctx.requests(namespace).get_opt(name).await {
+                Ok(former) => former,
+                // Of a namespace that is not ours any more.
+                Err(kube::Error::Api(status)) if status.is_forbidden() => return Ok(()),
+                Err(source) => return Err(Error::Read { request: name.clone(), source }),
+            };
+            let Some(former) = former.filter(|it| it.uid() == record.uid) else { return Ok(()) };
+            let number = former.status.as_ref().and_then(|status| status.run_number);
+            let change = match former.phase() {
+                Phase::Running => after_gone(&former, Some(record), &self.ctx),
+                Phase::Queued if number < Some(record.number.0) => {
+                    Change::LeftBehind { number: record.number }
+                }
+                _ => return Ok(()),
+            };
+            write(&former, &change, &self.ctx).await?;
+        }
     }
 }

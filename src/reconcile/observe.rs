@@ -95,6 +95,12 @@ fn ttl_left(request: &SyncRequest, stage: &Stage, ctx: &Context) -> Option<Durat
     Some((due - ctx.clock.now()).to_std().unwrap_or_default())
 }
 
+/// Whether the spec of a finished request is newer than what its status is about.
+pub(super) fn is_changed_since_its_end(request: &SyncRequest, ctx: &Context) -> bool {
+    let observed = request.status.as_ref().and_then(|status| status.observed_generation);
+    is_ours(request, ctx) && request.phase().is_terminal() && observed < request.metadata.generation
+}
+
 fn is_ours(request: &SyncRequest, ctx: &Context) -> bool {
     let lock = request.status.as_ref().and_then(|status| status.lock.as_ref());
     lock.is_none_or(|lock| lock.lease == ctx.lease_name())

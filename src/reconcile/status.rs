@@ -77,6 +77,13 @@ impl Change {
         Self::Satisfied { conclusion: concluded(record), by, number: record.number }
     }
 
+    /// Whether it holds for the spec as it is by then as well: an end stays what it is, and one that
+    /// was stopped to be suspended was read before.
+    pub(super) fn is_of_any_spec(&self) -> bool {
+        let (phase, reason, _) = self.says();
+        phase.is_terminal() || reason == Reason::Suspended
+    }
+
     /// Phase, reason and message after the change.
     pub(super) fn says(&self) -> (Phase, Reason, String) {
         match self {

@@ -20,7 +20,7 @@ use crate::lease::{
 pub(super) type Answer = Got<Seen, RunNumber>;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Runs the head of the queue whenever the Lease can be had.
 pub struct Track {
@@ -149,7 +149,11 @@ impl Track {
                 Got::Woken
             }
             Ask::Get => self.get(attempt).await,
-            Ask::Create => self.keeper.create().await,
+            Ask::Create => {
+                let got = self.keeper.create().await;
+                attempt.hindered |= matches!(got, Got::Unknown | Got::Gone);
+                got
+            }
             Ask::Choose => self.choose(attempt).await,
             Ask::Ticket => self.ticket(attempt).await,
             Ask::Grant(over, number) => self.grant(&over, number, attempt).await,
@@ -163,6 +167,7 @@ impl Track {
                 if matches!(got, Got::Stored(_)) {
                     self.known = shown;
                 }
+                self.after_refusal(&got, attempt).await;
                 got
             }
             Ask::Nothing => Got::Woken,
@@ -210,7 +215,17 @@ impl Track {
         let lease = grant(over, &claim, self.keeper.times(), self.ctx.clock.now());
         // Also when the answer is lost: what is found later was sent now.
         attempt.good_at = Instant::now();
-        self.put(lease, attempt).await
+        let got = self.put(lease, attempt).await;
+        self.after_refusal(&got, attempt).await;
+        got
+    }
+
+    /// Rests after a write that may have been refused at once, and would be refused at once again.
+    async fn after_refusal(&self, got: &Answer, attempt: &mut Attempt) {
+        if matches!(got, Got::Unknown) {
+            attempt.hindered = true;
+            sleep(SHORTEST_PAUSE).await;
+        }
     }
 
     /// Waits until the Lease is freed, or has not been touched for `time`.

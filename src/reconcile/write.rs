@@ -4,7 +4,7 @@ use json_patch::Patch;
 use kube::api::{Patch as KubePatch, PatchParams};
 use kube::core::Status;
 use kube::{Resource, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::observe::show_answer;
 use super::status::{Change, after, minimal};
@@ -30,10 +30,17 @@ pub(super) async fn write(
     ctx: &Context,
 ) -> Result<Written, Error> {
     let status = after(seen, change, &ctx.lease_name(), ctx.clock.now());
-    let written = match patch(seen, "/status", json!(status), ctx).await {
+    let whole = |status: &SyncRequestStatus| {
+        let mut operations = vec![replaced("/status", json!(status))];
+        if change.is_of_any_spec() {
+            operations.extend(of_the_newest_spec(status.conditions.len()));
+        }
+        operations
+    };
+    let written = match patch(seen, whole(&status), ctx).await {
         Err(Error::WriteStatus { request, source }) if is_too_much(&source) => {
             tracing::warn!(request.name = request, error = %source, "written in few words");
-            patch(seen, "/status", json!(minimal(&status)), ctx).await?
+            patch(seen, whole(&minimal(&status)), ctx).await?
         }
         other => other?,
     };
@@ -93,23 +100,51 @@ async fn found(
     Ok(same.map_or(Written::Outdated, |now| Written::Done(Box::new(now))))
 }
 
-/// Replaces the part of the status at `path`, under the same conditions.
+/// Says of a request that has ended that this holds for its spec as it is now: tools that wait do not
+/// believe a condition of an older one.
+pub(super) async fn acknowledge(ended: &SyncRequest, ctx: &Context) -> Result<(), Error> {
+    let name = ended.name_any();
+    let requests = ctx.requests(&ended.namespace().unwrap_or_default());
+    // What is kept of those that have ended is not all of their status.
+    let now = requests.get_opt(&name).await;
+    let now = now.map_err(|source| Error::Read { request: name, source })?;
+    if let Some(now) = now.filter(|now| now.metadata.uid == ended.metadata.uid) {
+        let conditions = now.status.as_ref().map_or(0, |status| status.conditions.len());
+        patch(&now, of_the_newest_spec(conditions), ctx).await?;
+    }
+    Ok(())
+}
+
+/// The operation that replaces the part of the status at `path`.
+pub(super) fn replaced(path: &str, value: Value) -> Value {
+    json!({"op": "add", "path": path, "value": value})
+}
+
+/// The operations that make a status with so many conditions one of the spec as it is when they
+/// arrive: it may be another than the one that was read.
+fn of_the_newest_spec(conditions: usize) -> Vec<Value> {
+    let places = (0..conditions).map(|at| format!("/status/conditions/{at}/observedGeneration"));
+    let places = std::iter::once("/status/observedGeneration".to_owned()).chain(places);
+    let copied = |path| json!({"op": "copy", "from": "/metadata/generation", "path": path});
+    places.map(copied).collect()
+}
+
+/// Changes the status, under the same conditions.
 pub(super) async fn patch(
     seen: &SyncRequest,
-    path: &str,
-    value: serde_json::Value,
+    changes: Vec<Value>,
     ctx: &Context,
 ) -> Result<Written, Error> {
     let default = SyncRequestStatus::default();
     let before = seen.status.as_ref().unwrap_or(&default);
     // Also that there is no run number: what arrives late must not count for a request that has run since.
-    let operations: Patch = serde_json::from_value(json!([
-        {"op": "test", "path": "/metadata/uid", "value": seen.metadata.uid},
-        {"op": "test", "path": "/status/phase", "value": before.phase},
-        {"op": "test", "path": "/status/runNumber", "value": before.run_number},
-        {"op": "add", "path": path, "value": value},
-    ]))
-    .unwrap_or_default();
+    let mut operations = vec![
+        json!({"op": "test", "path": "/metadata/uid", "value": seen.metadata.uid}),
+        json!({"op": "test", "path": "/status/phase", "value": before.phase}),
+        json!({"op": "test", "path": "/status/runNumber", "value": before.run_number}),
+    ];
+    operations.extend(changes);
+    let operations: Patch = serde_json::from_value(operations.into()).unwrap_or_default();
     let operations = KubePatch::Json::<()>(operations);
     let requests = ctx.requests(&seen.namespace().unwrap_or_default());
     let params = PatchParams::default();

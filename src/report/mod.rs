@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 pub use log::{LogFormat, start};
 pub use metrics::Metrics;
 
-use crate::api::{ApiUse, Phase, Reason, RunType};
+use crate::api::{ApiUse, Phase, Reason, RunType, cut};
 use crate::lease::RunNumber;
 use crate::store::RunState;
 
@@ -159,10 +159,12 @@ impl Report {
             }
             _ => self.recorder.clone(),
         };
+        // The API server refuses a longer note.
+        let note = cut(&said.note).to_owned();
         let event = Event {
             type_: if said.warning { EventType::Warning } else { EventType::Normal },
             reason: said.reason.to_owned(),
-            note: Some(said.note),
+            note: Some(note),
             action: "Sync".to_owned(),
             secondary: None,
         };

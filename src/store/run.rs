@@ -25,10 +25,12 @@ pub struct NewRun {
 }
 
 /// What an activation has found and closed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Activation {
     /// Runs that had not ended and are now interrupted.
     pub interrupted: Vec<RunNumber>,
+    /// The run before this one, without its repositories.
+    pub former: Option<Box<RunRecord>>,
     /// The uids that stand with the run as answered by it.
     pub coalesced: Vec<String>,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use singletrack::api::Phase;
 
 use crate::requests::{github, holder, open_issues};
@@ -80,4 +80,43 @@ async fn an_end_that_the_watch_of_the_lease_has_not_shown_is_not_looked_for_agai
     }
     let asked = proxy.count("GET /apis/coordination") - before;
     assert!(asked < 5, "it asked for the Lease {asked} times for nothing");
+}
+
+#[tokio::test]
+async fn a_lease_that_may_not_be_written_is_tried_again_with_pauses() {
+    let space = Namespace::new("refused").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 10).await;
+    let page = github.hold(open_issues());
+    let proxy = Proxy::start(&space).await;
+    let kubeconfig = proxy.kubeconfig(folder.path());
+    let _operator = operator(&space, &github, folder.path())
+        .env("KUBECONFIG", kubeconfig.to_str().unwrap())
+        .start();
+    let refused = |body| Rule {
+        method: Some(Method::PUT),
+        body,
+        ..Rule::every("/leases/singletrack", Action::Answer(StatusCode::FORBIDDEN, String::new()))
+    };
+    let tries = async || {
+        proxy.taken("/leases/singletrack").await;
+        let before = proxy.count("PUT /apis/coordination");
+        for _ in 0..100 {
+            space.get("it").await;
+        }
+        proxy.count("PUT /apis/coordination") - before
+    };
+    proxy.rule(refused("request-name"));
+    space.manual("it").await;
+    let granted = tries().await;
+    assert!(granted < 5, "it was tried {granted} times to take the Lease");
+    proxy.clear();
+    awaited("a page is held", page.arrived()).await;
+    proxy.rule(refused(""));
+    page.open();
+    space.finished("it").await;
+    let freed = tries().await;
+    assert!(freed < 5, "it was tried {freed} times to free the Lease");
+    proxy.clear();
+    space.lease_when("is free", |lease| holder(lease).is_empty()).await;
 }

@@ -12,8 +12,10 @@ use singletrack::store::RunState;
 use tokio::sync::watch;
 
 use crate::requests::{github, open_issues};
-use crate::stand_in::{Fault, Matcher};
-use crate::support::{Action, Namespace, Proxy, Rule, awaited, history, operator, phase_of, poll};
+use crate::stand_in::{Fault, Issue, Matcher};
+use crate::support::{
+    Action, Command, Namespace, Proxy, Rule, awaited, history, operator, phase_of, poll,
+};
 
 fn spec(policy: ConcurrencyPolicy) -> SyncRequestSpec {
     SyncRequestSpec { concurrency_policy: policy, ..SyncRequestSpec::of(RunType::Manual) }
@@ -182,6 +184,32 @@ async fn a_request_that_takes_the_name_of_one_that_was_answered_runs_by_itself()
         let status = space.get(&format!("f{n}")).await.status.unwrap();
         assert!(status.run_number > first, "f{n} was made after that run: {status:?}");
     }
+}
+
+#[tokio::test]
+async fn one_that_comes_after_a_run_was_cut_off_sees_what_had_changed_before_it() {
+    let space = Namespace::new("comes-later").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 900).await;
+    let gate = github.hold(open_issues().with("page", "3"));
+    let mut first = operator(&space, &github, folder.path()).start();
+    create(&space, 0).await;
+    awaited("a page is held", gate.arrived()).await;
+    space.in_phase("leader", Phase::Running).await;
+    first.kill();
+    gate.open();
+    github.world(|world| {
+        let repository = world.repository_mut("acme/widgets-0");
+        let open = |issue: &&Issue| !issue.is_pull_request() && issue.state.as_str() == "open";
+        let oldest = repository.issues().find(open).unwrap().number;
+        repository.edit_issue(oldest, |issue| issue.title = "changed in between".into());
+    });
+    space.create("late", spec(ConcurrencyPolicy::Coalesce)).await;
+    let _second = operator(&space, &github, folder.path()).start();
+    let late = space.finished("late").await.status.unwrap();
+    assert_eq!(late.satisfied_by.as_deref(), Some("leader"));
+    let sql = "SELECT count(*) FROM issues WHERE title = 'changed in between'";
+    Command::about(folder.path(), &["query", sql]).said().await.with(0, &["\n1"]);
 }
 
 #[tokio::test]

@@ -155,6 +155,26 @@ async fn a_deadline_counts_from_the_first_start_and_ends_a_run_and_a_wait() {
 }
 
 #[tokio::test]
+async fn a_deadline_ends_also_one_that_is_to_be_tried_again_and_waits_for_another_run() {
+    let space = Namespace::new("waiting").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 10).await;
+    let _operator =
+        operator(&space, &github, folder.path()).env("SINGLETRACK_RETRY_AFTER", "1s").start();
+    let no = Fault::message(StatusCode::FORBIDDEN, "no");
+    github.inject(Matcher::get("/repos/acme/widgets-0"), 0, Some(1), no);
+    let brief = SyncRequestSpec { active_deadline_seconds: Some(4), ..manual() };
+    space.create("late", brief).await;
+    space.request_when("late", "has failed once", |it| reason(it) == "AttemptFailed").await;
+    let gate = github.hold(open_issues());
+    space.manual("runs").await;
+    awaited("a page is held", gate.arrived()).await;
+    let late = space.finished("late").await;
+    assert_eq!((phase_of(&late), reason(&late)), (Phase::Failed, "DeadlineExceeded"));
+    assert_eq!(phase_of(&space.get("runs").await), Phase::Running);
+}
+
+#[tokio::test]
 async fn a_run_that_makes_no_progress_is_ended_and_tried_again() {
     let space = Namespace::new("stalled").await;
     let folder = tempfile::tempdir().unwrap();
@@ -191,6 +211,26 @@ async fn a_wait_for_githubs_limit_is_shown_and_is_no_stall_and_can_be_cancelled(
     let ended = space.finished("it").await;
     assert_eq!(phase_of(&ended), Phase::Cancelled);
     assert!(!condition(&ended, "RateLimited"));
+}
+
+#[tokio::test]
+async fn a_wait_for_githubs_limit_is_shown_although_the_first_write_of_it_fails() {
+    let space = Namespace::new("limited-late").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 10).await;
+    let limit = Fault::secondary_limit(StatusCode::FORBIDDEN).with_header("retry-after", "3600");
+    github.inject(open_issues(), 0, Some(1), limit);
+    let proxy = Proxy::start(&space).await;
+    let busy = Action::Answer(StatusCode::SERVICE_UNAVAILABLE, String::new());
+    let body = "\"/status/conditions\"";
+    proxy.rule(Rule { body, times: 1, ..Rule::every("/syncrequests/it/status", busy) });
+    let kubeconfig = proxy.kubeconfig(folder.path());
+    let _operator = operator(&space, &github, folder.path())
+        .env("KUBECONFIG", kubeconfig.to_str().unwrap())
+        .start();
+    space.manual("it").await;
+    proxy.taken("/syncrequests/it/status").await;
+    space.request_when("it", "waits for the limit", |it| condition(it, "RateLimited")).await;
 }
 
 #[tokio::test]

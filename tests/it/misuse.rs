@@ -56,6 +56,20 @@ async fn a_name_that_is_not_tracked_fails_before_github_is_asked() {
 }
 
 #[tokio::test]
+async fn an_event_whose_note_is_too_long_for_the_api_server_is_published_all_the_same() {
+    let space = Namespace::new("notes").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 5).await;
+    let _operator = operator(&space, &github, folder.path()).start();
+    let name = |n| format!("acme/{}{n}", "x".repeat(99)).parse().unwrap();
+    let names = Some((0..10).map(name).collect());
+    let spec = SyncRequestSpec { repositories: names, ..SyncRequestSpec::of(RunType::Manual) };
+    space.create("unknown", spec).await;
+    let event = space.event("unknown", "NotTracked").await;
+    assert!(event.note.unwrap().starts_with("Failed: "));
+}
+
+#[tokio::test]
 async fn a_database_that_cannot_be_opened_keeps_the_request_and_recovers() {
     let space = Namespace::new("nodb").await;
     let folder = tempfile::tempdir().unwrap();

@@ -150,6 +150,37 @@ async fn a_cancelled_waiter_leaves_at_once_and_a_cancelled_run_stops() {
     assert_eq!(runs[0].state, RunState::Cancelled);
 }
 
+/// Whether all of the status is about the spec as it is: kubectl does not believe a condition of an
+/// older one, and waits on.
+fn is_observed(request: &SyncRequest) -> bool {
+    let now = request.metadata.generation;
+    let status = request.status.as_ref().unwrap();
+    let mut conditions = status.conditions.iter();
+    status.observed_generation == now && conditions.all(|it| it.observed_generation == now)
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_condition_sees_an_end_that_came_of_a_changed_spec() {
+    let space = Namespace::new("observed").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 10).await;
+    let gate = github.hold(open_issues());
+    let _operator = operator(&space, &github, folder.path()).start();
+    space.manual("runs").await;
+    awaited("a page is held", gate.arrived()).await;
+    space.in_phase("runs", Phase::Running).await;
+    space.change("runs", json!({"suspend": true})).await;
+    let suspended = space.in_phase("runs", Phase::Queued).await;
+    assert!(is_observed(&suspended), "{:?}", suspended.status);
+    space.change("runs", json!({"suspend": false})).await;
+    space.in_phase("runs", Phase::Running).await;
+    space.change("runs", json!({"cancel": true})).await;
+    let ended = space.finished("runs").await;
+    assert!(is_observed(&ended), "{:?}", ended.status);
+    space.change("runs", json!({"suspend": true})).await;
+    space.request_when("runs", "is observed once more", is_observed).await;
+}
+
 #[tokio::test]
 async fn a_finished_request_is_deleted_after_its_ttl() {
     let space = Namespace::new("ttl").await;

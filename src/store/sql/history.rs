@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, FromRow};
 
-use super::Tables;
+use super::{Tables, Transaction};
 use crate::api::{ApiUse, RepositoryPhase, RunResult};
 use crate::lease::RunNumber;
 use crate::store::{Counts, Error, RepositoryRecord, RunRecord, RunState};
@@ -72,6 +72,18 @@ pub(super) async fn newest(tables: &Tables, limit: u32) -> Result<Vec<RunRecord>
     let rows: Vec<RunRow> = tx.query(AssertSqlSafe(sql)).bind(i64::from(limit)).all().await?;
     tx.close().await;
     Ok(rows.into_iter().map(RunRecord::from).collect())
+}
+
+/// The newest run of a lower number.
+pub(super) async fn before(
+    tx: &mut Transaction,
+    number: RunNumber,
+) -> Result<Option<RunRecord>, Error> {
+    let sql = format!(
+        "SELECT {RUN} FROM sync_runs WHERE run_number < $1 ORDER BY run_number DESC LIMIT 1"
+    );
+    let run: Option<RunRow> = tx.query(AssertSqlSafe(sql)).bind(number.0).optional().await?;
+    Ok(run.map(RunRecord::from))
 }
 
 /// A row of `sync_runs`. Counts are null until the run has ended.

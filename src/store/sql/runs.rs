@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::types::Json;
 
 use super::fenced::Fenced;
-use super::{Tables, Transaction, owner, schema};
+use super::{Tables, Transaction, history, owner, schema};
 use crate::api::RepositoryPhase;
 use crate::lease::{RunNumber, Tenure};
 use crate::store::{Activation, Error, NewRun, RepositoryRecord, RunEnd};
@@ -72,9 +72,10 @@ pub(super) async fn activate(
         .bind(tenure.number().0)
         .one()
         .await?;
+    let former = history::before(&mut tx, tenure.number()).await?.map(Box::new);
     exclude(&mut tx, &run.excluded_labels).await?;
     tx.commit().await?;
-    Ok(Activation { interrupted, coalesced })
+    Ok(Activation { interrupted, former, coalesced })
 }
 
 async fn ended_number(tx: &mut Transaction, uid: &str) -> Result<Option<RunNumber>, Error> {

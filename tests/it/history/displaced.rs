@@ -74,6 +74,36 @@ async fn a_status_that_arrives_before_its_run_is_left_behind_is_seen_to_first() 
     history.check(Floor { runs: 3, takeovers: 1, interrupted: 1, rows: 8 });
 }
 
+/// It was granted before the next one, and is activated after that one has looked at what ran last.
+#[tokio::test]
+async fn a_run_that_was_shown_while_the_next_was_granted_is_put_back_first() {
+    let scene = Scene::new(github(1, 10).await, Home::sqlite()).await;
+    let behind = Proxy::start(&scene.space).await;
+    let _one = scene.behind_proxy("one").await;
+    let recorder = scene.record().await;
+    let page = scene.github.hold(open_issues());
+    let granted = scene.proxy.hold_answer(Method::PUT, LEASE, "request-name");
+    let grant = behind.hold(Method::PUT, LEASE, "request-name");
+    scene.space.manual("left").await;
+    scene.proxy.taken(LEASE).await;
+    scene.space.create("first", urgent()).await;
+    scene.space.in_phase("first", Phase::Queued).await;
+    scene.space.free_lease().await;
+    let _two = scene.behind(&behind, "two").await;
+    behind.taken(LEASE).await;
+    granted.send_replace(true);
+    scene.space.in_phase("left", Phase::Running).await;
+    grant.send_replace(true);
+    scene.space.in_phase("first", Phase::Running).await;
+    awaited("both are at GitHub", page.arrived()).await;
+    page.open();
+    for name in ["first", "left"] {
+        scene.space.finished(name).await;
+    }
+    let history = scene.end(recorder).await;
+    history.check(Floor { runs: 3, takeovers: 0, interrupted: 1, rows: 8 });
+}
+
 /// It was granted after the other one had looked at the Lease.
 #[tokio::test]
 async fn a_run_that_has_just_begun_is_not_left_behind() {
