@@ -11,7 +11,7 @@ use super::track::{Answer, Attempt, Track};
 use super::write::{Written, write};
 use crate::api::{Phase, SyncRequest};
 use crate::lease::Got;
-use crate::store::{self, RunRecord, RunState};
+use crate::store::{self, RunRecord};
 
 impl Track {
     /// Reads the request of the newest run anew, if that is not the head's; of earlier ones, this was
@@ -80,13 +80,13 @@ impl Track {
 }
 
 impl Execution {
-    /// Looks once more at the request of the run before, if that run had not ended: its holder was granted
-    /// before us, and may have been activated and have shown it after [`Track::see_to_former`] had looked.
-    /// From our own activation on, no older number can be activated. Again and again until the API server
-    /// has answered; `None`: the Lease is lost, or the process must end.
+    /// Looks once more at the request of the run before: its holder may have been granted before us, and have
+    /// been activated and have shown it after [`Track::see_to_former`] had looked. From our own activation
+    /// on, no older number can be activated. Again and again until the API server has answered; `None`:
+    /// the Lease is lost, or the process must end.
     pub(super) async fn close_former(&self) -> Option<()> {
         let Some(record) = &self.former else { return Some(()) };
-        if record.state != RunState::Interrupted || record.uid.as_deref() == Some(&self.live.uid) {
+        if record.uid.as_deref() == Some(&self.live.uid) {
             return Some(());
         }
         while let Err(error) = self.close(record).await {
@@ -112,13 +112,23 @@ impl Execution {
             let Some(former) = former.filter(|it| it.uid() == record.uid) else { return Ok(()) };
             let number = former.status.as_ref().and_then(|status| status.run_number);
             let change = match former.phase() {
+                Phase::Running if record.is_final() => self.end_of(record).await,
                 Phase::Running => after_gone(&former, Some(record), &self.ctx),
-                Phase::Queued if number < Some(record.number.0) => {
+                Phase::Queued if number < Some(record.number.0) && !record.is_final() => {
                     Change::LeftBehind { number: record.number }
                 }
                 _ => return Ok(()),
             };
             write(&former, &change, &self.ctx).await?;
+        }
+    }
+
+    /// The end of that run, with its repositories if the store tells them.
+    async fn end_of(&self, record: &RunRecord) -> Change {
+        let uid = record.uid.as_deref().unwrap_or_default();
+        match self.ctx.store.run_of(uid).await {
+            Ok(Some(whole)) if whole.number == record.number => Change::from_record(&whole),
+            _ => Change::from_record(record),
         }
     }
 }
