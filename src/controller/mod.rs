@@ -19,12 +19,14 @@ use clap::Args;
 use futures::{FutureExt, StreamExt, TryStreamExt, future};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace;
+use kube::client::ClientBuilder;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt, reflector};
 use kube::{Api, Client, Config, ResourceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tower::timeout::TimeoutLayer;
 
 use self::parts::Parts;
 use self::places::Places;
@@ -327,8 +329,8 @@ async fn clients(namespace: Option<String>) -> Result<Clients, Failure> {
         .map_err(|error| Failure::of("cannot find a cluster", &error, NO_CLUSTER))?;
     config.default_retry = false;
     let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
-    let client = |config: Config| {
-        Client::try_from(config).map_err(|error| {
+    let builder = |config: Config| {
+        ClientBuilder::try_from(config).map_err(|error| {
             Failure::of("cannot make a client of the cluster", &error, BAD_CLUSTER)
         })
     };
@@ -336,7 +338,10 @@ async fn clients(namespace: Option<String>) -> Result<Clients, Failure> {
     calls.read_timeout = Some(ANSWER_WITHIN);
     // A connection that was idle before the call is not late.
     calls.reset_reader_on_write = true;
-    Ok(Clients { client: client(calls)?, watcher: client(config)?, namespace })
+    // A watch may be silent once it was answered, and a list take its time.
+    let answered = TimeoutLayer::new(ANSWER_WITHIN);
+    let watcher = builder(config)?.with_layer(&answered).build();
+    Ok(Clients { client: builder(calls)?.build(), watcher, namespace })
 }
 
 /// The place of this pod's only operator; outside a pod there is none to take.

@@ -130,7 +130,8 @@ impl Track {
             };
             if matches!(ask, Ask::Nothing) || ends {
                 self.ctx.set_live(None);
-                return attempt.hindered;
+                // Whether the Lease can be used again shows only when it is asked for.
+                return attempt.hindered || self.keeper.trouble().is_some();
             }
             at = next;
             got = self.perform(ask, &mut attempt).await;

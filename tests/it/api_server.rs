@@ -120,3 +120,22 @@ async fn a_lease_that_may_not_be_written_is_tried_again_with_pauses() {
     proxy.clear();
     space.lease_when("is free", |lease| holder(lease).is_empty()).await;
 }
+
+#[tokio::test]
+async fn a_list_that_gets_no_answer_is_asked_for_again() {
+    let space = Namespace::new("unanswered").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 10).await;
+    let proxy = Proxy::start(&space).await;
+    let kubeconfig = proxy.kubeconfig(folder.path());
+    let operator = operator(&space, &github, folder.path())
+        .env("KUBECONFIG", kubeconfig.to_str().unwrap())
+        .start();
+    operator.ready().await;
+    // The watch ends, and what is asked for next is lost without a word.
+    proxy.rule(Rule { times: 1, ..Rule::every("/syncrequests?", Action::DropCall) });
+    proxy.expire_watches();
+    proxy.taken("/syncrequests?").await;
+    space.manual("it").await;
+    assert_eq!(phase_of(&space.finished("it").await), Phase::Succeeded);
+}
