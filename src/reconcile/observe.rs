@@ -95,10 +95,12 @@ fn ttl_left(request: &SyncRequest, stage: &Stage, ctx: &Context) -> Option<Durat
     Some((due - ctx.clock.now()).to_std().unwrap_or_default())
 }
 
-/// Whether the spec of a finished request is newer than what its status is about.
+/// Whether the spec of a finished request is newer than what its status says to be about. One that does
+/// not say it was not written by us, and is believed by everybody.
 pub(super) fn is_changed_since_its_end(request: &SyncRequest, ctx: &Context) -> bool {
     let observed = request.status.as_ref().and_then(|status| status.observed_generation);
-    is_ours(request, ctx) && request.phase().is_terminal() && observed < request.metadata.generation
+    let is_older = observed.is_some_and(|observed| Some(observed) < request.metadata.generation);
+    is_older && request.phase().is_terminal() && is_ours(request, ctx)
 }
 
 fn is_ours(request: &SyncRequest, ctx: &Context) -> bool {
