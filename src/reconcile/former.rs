@@ -2,13 +2,13 @@
 
 use kube::ResourceExt;
 
-use super::Error;
 use super::candidate::{after_gone, hindered};
 use super::execution::Execution;
 use super::observe::show;
 use super::status::Change;
 use super::track::{Answer, Attempt, Track};
 use super::write::{Written, write};
+use super::{Context, Error};
 use crate::api::{Phase, SyncRequest};
 use crate::lease::Got;
 use crate::store::{self, RunRecord};
@@ -51,16 +51,7 @@ impl Track {
 
     /// Whether nothing has come in between.
     async fn repair(&mut self, record: &RunRecord, attempt: &Attempt) -> Result<bool, Error> {
-        let (Some(namespace), Some(name)) = (&record.namespace, &record.name) else {
-            return Ok(true);
-        };
-        let former = match self.ctx.requests(namespace).get_opt(name).await {
-            Ok(former) => former,
-            // Of a namespace that is not ours any more.
-            Err(kube::Error::Api(status)) if status.is_forbidden() => return Ok(true),
-            Err(source) => return Err(Error::Read { request: name.clone(), source }),
-        };
-        let Some(former) = former.filter(|it| it.uid() == record.uid) else { return Ok(true) };
+        let Some(former) = request_of(record, &self.ctx).await? else { return Ok(true) };
         let number = former.status.as_ref().and_then(|status| status.run_number);
         match former.phase() {
             Phase::Running => show(&former, &self.ctx),
@@ -99,17 +90,7 @@ impl Execution {
     }
 
     async fn close(&self, record: &RunRecord) -> Result<(), Error> {
-        let (Some(namespace), Some(name)) = (&record.namespace, &record.name) else {
-            return Ok(());
-        };
-        loop {
-            let former = match self.ctx.requests(namespace).get_opt(name).await {
-                Ok(former) => former,
-                // Of a namespace that is not ours any more.
-                Err(kube::Error::Api(status)) if status.is_forbidden() => return Ok(()),
-                Err(source) => return Err(Error::Read { request: name.clone(), source }),
-            };
-            let Some(former) = former.filter(|it| it.uid() == record.uid) else { return Ok(()) };
+        while let Some(former) = request_of(record, &self.ctx).await? {
             let number = former.status.as_ref().and_then(|status| status.run_number);
             let change = match former.phase() {
                 Phase::Running if record.is_final() => self.end_of(record).await,
@@ -121,6 +102,7 @@ impl Execution {
             };
             write(&former, &change, &self.ctx).await?;
         }
+        Ok(())
     }
 
     /// The end of that run, with its repositories if the store tells them.
@@ -130,5 +112,17 @@ impl Execution {
             Ok(Some(whole)) if whole.number == record.number => Change::from_record(&whole),
             _ => Change::from_record(record),
         }
+    }
+}
+
+/// The request of a run as it is now, if it is still there and in a namespace that is ours.
+async fn request_of(record: &RunRecord, ctx: &Context) -> Result<Option<SyncRequest>, Error> {
+    let (Some(namespace), Some(name)) = (&record.namespace, &record.name) else {
+        return Ok(None);
+    };
+    match ctx.requests(namespace).get_opt(name).await {
+        Ok(found) => Ok(found.filter(|it| it.uid() == record.uid)),
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(None),
+        Err(source) => Err(Error::Read { request: name.clone(), source }),
     }
 }
