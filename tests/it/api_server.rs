@@ -39,6 +39,7 @@ async fn a_server_that_is_busy_is_asked_again_by_whoever_knows_why_and_not_by_th
         .env("KUBECONFIG", kubeconfig.to_str().unwrap())
         .start();
     operator.ready().await;
+    proxy.watched("/syncrequests").await;
     let busy = || Action::Answer(StatusCode::SERVICE_UNAVAILABLE, String::new());
     let listed = Rule { times: 1, ..Rule::every("/syncrequests?", busy()) };
     proxy.rule(listed);
@@ -132,6 +133,7 @@ async fn a_list_that_gets_no_answer_is_asked_for_again() {
         .env("KUBECONFIG", kubeconfig.to_str().unwrap())
         .start();
     operator.ready().await;
+    proxy.watched("/syncrequests").await;
     // The watch ends, and what is asked for next is lost without a word.
     proxy.rule(Rule { times: 1, ..Rule::every("/syncrequests?", Action::DropCall) });
     proxy.expire_watches();

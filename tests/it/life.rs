@@ -161,14 +161,20 @@ async fn a_deadline_ends_also_one_that_is_to_be_tried_again_and_waits_for_anothe
     let github = github(1, 10).await;
     let _operator =
         operator(&space, &github, folder.path()).env("SINGLETRACK_RETRY_AFTER", "1s").start();
+    let repository = Matcher::get("/repos/acme/widgets-0");
     let no = Fault::message(StatusCode::FORBIDDEN, "no");
-    github.inject(Matcher::get("/repos/acme/widgets-0"), 0, Some(1), no);
-    let brief = SyncRequestSpec { active_deadline_seconds: Some(4), ..manual() };
+    github.inject(repository.clone(), 0, Some(1), no);
+    let first = github.hold(repository);
+    let pages = github.hold(open_issues());
+    let brief = SyncRequestSpec { active_deadline_seconds: Some(10), ..manual() };
     space.create("late", brief).await;
-    space.request_when("late", "has failed once", |it| reason(it) == "AttemptFailed").await;
-    let gate = github.hold(open_issues());
-    space.manual("runs").await;
-    awaited("a page is held", gate.arrived()).await;
+    awaited("the first attempt runs", first.arrived()).await;
+    // It comes before the second attempt, however late that is.
+    space.create("runs", SyncRequestSpec { priority: 1, ..manual() }).await;
+    space.in_phase("runs", Phase::Queued).await;
+    first.open();
+    awaited("a page is held", pages.arrived()).await;
+    assert_eq!(reason(&space.get("late").await), "AttemptFailed");
     let late = space.finished("late").await;
     assert_eq!((phase_of(&late), reason(&late)), (Phase::Failed, "DeadlineExceeded"));
     assert_eq!(phase_of(&space.get("runs").await), Phase::Running);

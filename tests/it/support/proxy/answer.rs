@@ -5,21 +5,21 @@ use axum::response::Response;
 use http::StatusCode;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use tokio::sync::watch;
 
-use super::Watches;
+use super::Watch;
 
 /// The upstream's answer; each part of a watch waits while the watches are frozen.
 pub(super) fn respond(
     upstream: kube::Result<Response<kube::client::Body>>,
-    watches: Option<watch::Receiver<Watches>>,
+    watch: Option<Watch>,
 ) -> Response {
     let (parts, body) = match upstream {
         Err(error) => return answer(StatusCode::BAD_GATEWAY, error.to_string()),
         Ok(upstream) => upstream.into_parts(),
     };
-    let Some(watches) = watches else { return Response::from_parts(parts, Body::new(body)) };
-    let before = watches.borrow().expired;
+    let Some(Watch { watches, before }) = watch else {
+        return Response::from_parts(parts, Body::new(body));
+    };
     let state = Some((body, watches));
     let frames = futures::stream::unfold(state, move |state| async move {
         let (mut body, mut watches) = state?;

@@ -61,6 +61,13 @@ struct Watches {
     expired: usize,
 }
 
+/// A watch that goes on, and how often it was not yet there when all of them were told that they are
+/// too old.
+struct Watch {
+    watches: watch::Receiver<Watches>,
+    before: usize,
+}
+
 impl Proxy {
     /// Before the API server of the tests.
     pub(crate) async fn start(space: &Namespace) -> Self {
@@ -188,6 +195,12 @@ impl Proxy {
         awaited(call, found).await.expect("the proxy lives");
     }
 
+    /// Waits until a watch of this kind goes on.
+    pub(crate) async fn watched(&self, kind: &str) {
+        let begins = |call: &str| call.starts_with("answered ") && call.contains("watch=");
+        self.until(kind, |(call, _)| begins(call) && call.contains(kind)).await;
+    }
+
     pub(crate) fn calls(&self) -> usize {
         self.shared.seen.borrow().len()
     }
@@ -229,7 +242,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     shared.judge(&parts.method, &call, &body);
     let logged = shared.log.as_ref().map(|log| log.call(&call, &body));
     let action = shared.action(&parts.method, &call, &body);
-    let watches = call.contains("watch=");
+    let watch = call.contains("watch=").then(|| shared.watch());
     let answered = call.clone();
     shared.seen.send_modify(|seen| seen.push((call, action.is_some())));
     parts.headers.remove(http::header::HOST);
@@ -239,10 +252,10 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         return shared.spring(moment, forwarded).await;
     }
     let response = match action {
-        Some(action) => shared.perform(action, forwarded, watches).await,
+        Some(action) => shared.perform(action, forwarded, watch).await,
         None => {
             let upstream = shared.send(forwarded, std::future::ready(())).await;
-            respond(upstream, watches.then(|| shared.watches.subscribe()))
+            respond(upstream, watch)
         }
     };
     if let (Some(log), Some(number)) = (&shared.log, logged) {
@@ -255,6 +268,13 @@ type Call = http::Request<kube::client::Body>;
 type Upstream = kube::Result<Response<kube::client::Body>>;
 
 impl Shared {
+    /// A watch whose call has arrived.
+    fn watch(&self) -> Watch {
+        let watches = self.watches.subscribe();
+        let before = watches.borrow().expired;
+        Watch { watches, before }
+    }
+
     /// Makes the call upstream when the time has come, also if the client has gone by then.
     async fn send(
         self: &Arc<Self>,
@@ -289,7 +309,12 @@ impl Shared {
     }
 
     /// What a rule wants to happen to a call.
-    async fn perform(self: &Arc<Self>, action: Action, call: Call, watches: bool) -> Response {
+    async fn perform(
+        self: &Arc<Self>,
+        action: Action,
+        call: Call,
+        watch: Option<Watch>,
+    ) -> Response {
         let at_once = std::future::ready(());
         match action {
             Action::Answer(status, text) => answer(status, text),
@@ -313,7 +338,7 @@ impl Shared {
             }
             Action::Delay(time) => {
                 let upstream = self.send(call, tokio::time::sleep(time)).await;
-                respond(upstream, watches.then(|| self.watches.subscribe()))
+                respond(upstream, watch)
             }
             Action::CutBody(bytes) => cut(respond(self.send(call, at_once).await, None), bytes),
         }
