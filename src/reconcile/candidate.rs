@@ -239,12 +239,16 @@ impl Track {
                 attempt.run = Some(tokio::spawn(execution.run()));
                 Got::Activated
             }
-            Err(error @ (store::Error::Superseded { .. } | store::Error::HasRun(_))) => {
-                tracing::info!(error = store::chain(&error), "not activated");
-                Got::Refused
-            }
             Err(error) => {
-                self.store_refused(&request, &error, attempt).await;
+                if let Some(why) = attempt.taken_over {
+                    let news = Happening::ReplacedInVain { number, why };
+                    self.ctx.report.tell(&request.object_ref(&()), &news).await;
+                }
+                if matches!(error, store::Error::Superseded { .. } | store::Error::HasRun(_)) {
+                    tracing::info!(error = store::chain(&error), "not activated");
+                } else {
+                    self.store_refused(&request, &error, attempt).await;
+                }
                 Got::Refused
             }
         }

@@ -106,7 +106,8 @@ impl Metrics {
             Happening::Phase { phase, .. } => {
                 self.changes.get_or_create(&[("phase", phase.as_str())]).inc();
             }
-            Happening::Granted { taken_over: Some(why), .. } => {
+            Happening::Granted { taken_over: Some(why), .. }
+            | Happening::ReplacedInVain { why, .. } => {
                 self.takeovers.get_or_create(&[("reason", *why)]).inc();
             }
             Happening::Granted { taken_over: None, .. }

@@ -40,6 +40,8 @@ pub enum Happening<'a> {
     Phase { phase: Phase, reason: Reason, message: &'a str },
     /// The Lease was granted and the run is the active one.
     Granted { number: RunNumber, taken_over: Option<&'static str>, interrupted: &'a [RunNumber] },
+    /// A holder of the Lease was replaced for a run that could not be activated.
+    ReplacedInVain { number: RunNumber, why: &'static str },
     /// A write of an older run was refused, or its Lease is lost.
     Superseded { number: RunNumber },
     /// A repository has another name than when it was last read.
@@ -88,6 +90,13 @@ impl Announcement {
                     false => format!("interrupted: run {}", interrupted.join(", ")),
                 };
                 ("TakenOver", format!("run {number} has replaced a holder ({why}); {closed}"), true)
+            }
+            Happening::ReplacedInVain { number, why } => {
+                let note = format!(
+                    "run {number} has replaced a holder ({why}) and could not begin; the next run \
+                     closes what was left behind"
+                );
+                ("TakenOver", note, true)
             }
             Happening::Superseded { number } => {
                 let note = format!("run {number} has lost the lock; its late writes were refused");
@@ -154,7 +163,9 @@ impl Report {
         );
         // One that names a run is an Event of its own, so that each note can be read.
         let recorder = match happening {
-            Happening::Granted { .. } | Happening::Superseded { .. } => {
+            Happening::Granted { .. }
+            | Happening::ReplacedInVain { .. }
+            | Happening::Superseded { .. } => {
                 Recorder::new(self.client.clone(), self.reporter.clone())
             }
             _ => self.recorder.clone(),
@@ -265,6 +276,9 @@ mod tests {
         let said = Announcement::of(&granted(Some("Silent"))).unwrap();
         assert_eq!((said.reason, said.warning), ("TakenOver", true));
         assert!(said.note.contains("interrupted: run 6"), "{}", said.note);
+        let in_vain = Happening::ReplacedInVain { number: RunNumber(7), why: "Silent" };
+        let said = Announcement::of(&in_vain).unwrap();
+        assert_eq!((said.reason, said.warning), ("TakenOver", true));
         let lost = Announcement::of(&Happening::Superseded { number: RunNumber(6) }).unwrap();
         assert!(lost.warning);
     }

@@ -11,6 +11,8 @@ use singletrack::api::Phase;
 use singletrack::lease::vacant;
 use singletrack::process::clock::Clock;
 use singletrack::store::{RunState, Sqlite};
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use crate::requests::{github, holder, open_issues};
 use crate::support::{Action, Namespace, Pod, Proxy, Rule, awaited, history, operator, phase_of};
@@ -56,6 +58,35 @@ async fn killed_and_started_again(first: &Pod, then: &Pod) -> Option<String> {
     assert_eq!(states, [RunState::Interrupted, RunState::Succeeded]);
     space.event("only", "TakenOver").await;
     runs[1].takeover_reason.clone()
+}
+
+#[tokio::test]
+async fn a_takeover_is_told_also_when_its_run_cannot_begin() {
+    let space = Namespace::new("in-vain").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 10).await;
+    let gate = github.hold(open_issues());
+    let start = |pod: &Pod| {
+        operator(&space, &github, folder.path()).pod(pod).times(LONG, HEARTBEAT).start()
+    };
+    let mut killed = start(&Pod::named("one"));
+    space.manual("only").await;
+    awaited("a page is held", gate.arrived()).await;
+    killed.kill();
+    gate.open();
+    let file = SqliteConnectOptions::new().filename(folder.path().join("store.db"));
+    let mut store = SqliteConnection::connect_with(&file).await.unwrap();
+    let refused = "CREATE TRIGGER refused BEFORE INSERT ON sync_runs \
+                   BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    sqlx::raw_sql(refused).execute(&mut store).await.unwrap();
+    let _next = start(&Pod::named("two"));
+    let told = space.event("only", "TakenOver").await.note.unwrap();
+    assert!(told.starts_with("run 2 has replaced a holder"), "{told}");
+    sqlx::raw_sql("DROP TRIGGER refused").execute(&mut store).await.unwrap();
+    assert_eq!(phase_of(&space.finished("only").await), Phase::Succeeded);
+    let runs = history(folder.path()).await;
+    let states: Vec<_> = runs.iter().map(|run| run.state).collect();
+    assert_eq!(states, [RunState::Interrupted, RunState::Succeeded]);
 }
 
 #[tokio::test]
