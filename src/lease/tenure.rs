@@ -110,6 +110,7 @@ mod tests {
     fn an_identity_is_taken_apart_from_its_end() {
         let holder = Holder::new("pod_with_lines", "b1", "a1");
         assert_eq!((holder.name(), holder.boot()), ("pod_with_lines", "b1"));
+        assert_eq!(holder.to_string(), "pod_with_lines_b1_a1");
         let foreign = Holder::parse(Some("somebody")).unwrap();
         assert_eq!((foreign.name(), foreign.boot()), ("somebody", ""));
         assert_eq!(Holder::parse(Some("")), None);

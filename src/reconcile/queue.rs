@@ -239,6 +239,7 @@ mod tests {
         let show =
             |queue: &mut Queue, part, version| queue.show(entry("a", 0, 1, 1), part, version);
         assert!(show(&mut queue, Part::Running, 7));
+        assert!(queue.show_answer(entry("a", 0, 1, 1), Part::Running, 8), "it is known");
         assert!(show(&mut queue, Part::Waiting, 9));
         assert!(!show(&mut queue, Part::Out, 8));
         assert_eq!(queue.len(), 1);

@@ -36,3 +36,37 @@ impl From<Option<&SyncRequestStatus>> for Stage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_stands_where_its_status_says() {
+        let at = DateTime::from_timestamp(1_767_312_000, 0).unwrap();
+        let status = |phase, run_number| SyncRequestStatus {
+            phase,
+            run_number,
+            next_attempt_at: Some(Micros::from(at)),
+            completion_time: Some(Micros::from(at)),
+            ..SyncRequestStatus::newborn()
+        };
+        let finished = || Stage::Finished { at: Some(at) };
+        let rows = [
+            (Phase::Pending, None, Stage::New),
+            (Phase::Pending, Some(7), Stage::New),
+            (Phase::Queued, Some(7), Stage::Queued { not_before: Some(at) }),
+            (Phase::Running, Some(7), Stage::Running { number: RunNumber(7) }),
+            (Phase::Running, None, Stage::Running { number: RunNumber(0) }),
+            (Phase::Succeeded, Some(7), finished()),
+            (Phase::PartiallySucceeded, Some(7), finished()),
+            (Phase::Failed, None, finished()),
+            (Phase::Cancelled, None, finished()),
+            (Phase::Rejected, None, finished()),
+        ];
+        assert_eq!(Stage::from(None), Stage::New);
+        for (phase, run_number, expected) in rows {
+            assert_eq!(Stage::from(Some(&status(phase, run_number))), expected, "{phase:?}");
+        }
+    }
+}

@@ -108,7 +108,8 @@ impl Rules {
     #[must_use]
     pub(super) fn fingerprint(&self) -> String {
         let RulesConfig { closed_status, keep_labels, statuses, .. } = &self.0;
-        let parts = [keep_labels.join(","), statuses.join(","), closed_status.clone()];
+        // A label may have a comma in it, and is one line.
+        let parts = [keep_labels.join("\n"), statuses.join("\n"), closed_status.clone()];
         crate::store::fingerprint(&[&parts[0], &parts[1], &parts[2]])
     }
 
@@ -171,6 +172,46 @@ mod tests {
         check(&["status/future"], false, &[], &["status/future"], "backlog");
         let both = ["status/in-progress", "status/todo"];
         check(&both, false, &[], &["status/in-progress", "status/todo"], "todo");
+    }
+
+    #[test]
+    fn the_rules_are_those_of_the_configuration() {
+        let rules = Rules::from(RulesConfig {
+            closed_status: "status/shipped".to_owned(),
+            exclude_labels: own(&["wontfix"]),
+            keep_labels: own(&["pinned"]),
+            ..RulesConfig::default()
+        });
+        assert_eq!(rules.excluded_labels(), ["wontfix"]);
+        assert_eq!(rules.closed_status(), "status/shipped");
+        assert!(rules.keep_any());
+        let stored = own(&["pinned", "pinned/too", "old"]);
+        let made = rules.labels(&own(&["bug"]), true, &stored);
+        assert_eq!(made, ["bug", "pinned", "status/shipped"]);
+        let none = RulesConfig { keep_labels: Vec::new(), ..RulesConfig::default() };
+        assert!(!Rules::from(none).keep_any());
+    }
+
+    #[test]
+    fn what_other_rules_have_made_is_made_anew() {
+        let of = |config: RulesConfig| Rules::from(config).fingerprint();
+        let usual = RulesConfig::default;
+        let kept =
+            |keep_labels: &[&str]| of(RulesConfig { keep_labels: own(keep_labels), ..usual() });
+        let known = |statuses: &[&str]| of(RulesConfig { statuses: own(statuses), ..usual() });
+        let closed = "status/shipped".to_owned();
+        let all = [
+            of(usual()),
+            of(RulesConfig { closed_status: closed, ..usual() }),
+            kept(&["a,b"]),
+            kept(&["a", "b"]),
+            known(&["a", "b"]),
+            known(&["b", "a"]),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+        let excluding = RulesConfig { exclude_labels: own(&["wontfix"]), ..usual() };
+        assert_eq!(of(excluding), of(usual()), "what is excluded is stored all the same");
     }
 
     #[test]

@@ -121,6 +121,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_of_a_list_is_under_its_own_name() {
+        let kept = |list: IssueList| (list.resource(), list.has_cursor());
+        assert_eq!(kept(IssueList::Open), ("issues.open", false));
+        assert_eq!(kept(IssueList::Closed), ("issues.closed", true));
+    }
+
+    #[test]
     fn only_the_same_pass_goes_on_and_only_within_an_hour() {
         let now = DateTime::from_timestamp(1_767_312_000, 0).unwrap();
         let resume = |minutes: i64| Resume {
@@ -130,7 +137,8 @@ mod tests {
             began_at: now,
             changed: false,
         };
-        let rows = [(0, "a", true), (59, "a", true), (60, "a", false), (5, "b", false)];
+        let rows =
+            [(0, "a", true), (59, "a", true), (60, "a", false), (-60, "a", false), (5, "b", false)];
         for (minutes, pass, expected) in rows {
             assert_eq!(may_resume(&resume(minutes), pass, now), expected, "{minutes} {pass}");
         }

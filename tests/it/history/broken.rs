@@ -291,6 +291,12 @@ fn a_history_in_which_nothing_was_taken_over() {
 }
 
 #[test]
+fn a_history_in_which_too_few_were_interrupted() {
+    let found = all(&good::history(), Floor { interrupted: 2, ..FLOOR });
+    assert!(found.iter().any(|it| it.rule == Rule::Vacuous), "{found:?}");
+}
+
+#[test]
 fn a_number_that_is_granted_once_more() {
     broken(Rule::Granted, |history| history.kept.push(lease("three_b_1", 4, "c", 14)));
 }
