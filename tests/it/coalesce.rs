@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use futures::StreamExt;
+use futures::future::join_all;
 use http::{Method, StatusCode};
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
@@ -170,12 +171,14 @@ async fn a_request_that_takes_the_name_of_one_that_was_answered_runs_by_itself()
     proxy.rule(Rule { method, path, body, action: Action::Hold(held), times: usize::MAX });
     resume(&space).await;
     proxy.taken(path).await;
-    for n in 0..FOLLOWERS {
+    // All at once: what is held is given up after a while.
+    join_all((0..FOLLOWERS).map(async |n| {
         let name = format!("f{n}");
         space.requests().delete(&name, &DeleteParams::default()).await.unwrap();
         let wants_more = SyncRequestSpec { full: true, ..spec(ConcurrencyPolicy::Coalesce) };
         space.create(&name, wants_more).await;
-    }
+    }))
+    .await;
     count_reaches(&space, Phase::Queued, FOLLOWERS).await;
     gate.send(true).unwrap();
     count_reaches(&space, Phase::Succeeded, FOLLOWERS + 1).await;
@@ -205,7 +208,14 @@ async fn one_that_comes_after_a_run_was_cut_off_sees_what_had_changed_before_it(
         repository.edit_issue(oldest, |issue| issue.title = "changed in between".into());
     });
     space.create("late", spec(ConcurrencyPolicy::Coalesce)).await;
-    let _second = operator(&space, &github, folder.path()).start();
+    let proxy = Proxy::start(&space).await;
+    let grant = proxy.hold(Method::PUT, "/leases/singletrack", "request-name");
+    let kubeconfig = proxy.kubeconfig(folder.path());
+    let _second = operator(&space, &github, folder.path())
+        .env("KUBECONFIG", kubeconfig.to_str().unwrap())
+        .start();
+    space.in_phase("late", Phase::Queued).await;
+    grant.send_replace(true);
     let late = space.finished("late").await.status.unwrap();
     assert_eq!(late.satisfied_by.as_deref(), Some("leader"));
     let sql = "SELECT count(*) FROM issues WHERE title = 'changed in between'";

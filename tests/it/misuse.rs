@@ -109,7 +109,7 @@ async fn a_definition_that_is_too_old_is_named_with_what_to_do() {
         path: "/openapi/v3/apis/singletrack.dev/v1alpha1",
         body: "",
         action: Action::Answer(StatusCode::OK, old.to_string()),
-        times: 2,
+        times: usize::MAX,
     });
     let operator = operator(&space, &github, folder.path())
         .env("KUBECONFIG", kubeconfig.to_str().unwrap())
@@ -118,6 +118,7 @@ async fn a_definition_that_is_too_old_is_named_with_what_to_do() {
         .ready_when(|_, text| text.contains("schema: the SyncRequest definition is too old"))
         .await;
     assert!(said.contains("singletrack crd | kubectl apply"), "{said}");
+    proxy.clear();
     operator.ready().await;
 }
 

@@ -1,16 +1,21 @@
 //! The store is lost at each moment of a request's life, and comes back.
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::json;
 use singletrack::api::{ConcurrencyPolicy, Phase, RunType, SyncRequest, SyncRequestSpec};
 use singletrack::store::{Database, RunState, Store};
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use crate::coalesce::{paused, resume};
 use crate::postgres::{begun, waiting};
 use crate::requests::{github, holder, open_issues};
 use crate::stand_in::StandIn;
 use crate::support::{
-    Namespace, Operator, PgDatabase, Proxy, Server, awaited, operator, poll, rows, shared,
+    Namespace, Operator, PgDatabase, Pod, Proxy, Server, awaited, history, operator, phase_of,
+    poll, rows, shared,
 };
 
 fn is_told(request: &SyncRequest) -> bool {
@@ -213,4 +218,37 @@ async fn an_end_whose_answer_is_lost_is_told_from_the_history_and_not_run_again(
     assert_eq!((leader.run_number, leader.result.unwrap().created), (Some(1), 10));
     operator.ready().await;
     assert_eq!(ends(&database).await, [RunState::Succeeded]);
+}
+
+#[tokio::test]
+async fn a_takeover_is_told_also_when_its_run_cannot_begin() {
+    let space = Namespace::new("in-vain").await;
+    let folder = tempfile::tempdir().unwrap();
+    let github = github(1, 10).await;
+    let gate = github.hold(open_issues());
+    let (long, heartbeat) = (Duration::from_secs(1800), Duration::from_secs(1));
+    let start = |pod| {
+        operator(&space, &github, folder.path())
+            .pod(&Pod::named(pod))
+            .times(long, heartbeat)
+            .start()
+    };
+    let mut killed = start("one");
+    space.manual("only").await;
+    awaited("a page is held", gate.arrived()).await;
+    killed.kill();
+    gate.open();
+    let file = SqliteConnectOptions::new().filename(folder.path().join("store.db"));
+    let mut store = SqliteConnection::connect_with(&file).await.unwrap();
+    let refused = "CREATE TRIGGER refused BEFORE INSERT ON sync_runs \
+                   BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    sqlx::raw_sql(refused).execute(&mut store).await.unwrap();
+    let _next = start("two");
+    let told = space.event("only", "TakenOver").await.note.unwrap();
+    assert!(told.starts_with("run 2 has replaced a holder"), "{told}");
+    sqlx::raw_sql("DROP TRIGGER refused").execute(&mut store).await.unwrap();
+    assert_eq!(phase_of(&space.finished("only").await), Phase::Succeeded);
+    let runs = history(folder.path()).await;
+    let states: Vec<_> = runs.iter().map(|run| run.state).collect();
+    assert_eq!(states, [RunState::Interrupted, RunState::Succeeded]);
 }

@@ -80,17 +80,20 @@ async fn a_run_that_was_shown_while_the_next_was_granted_is_put_back_first() {
     let scene = Scene::new(github(1, 10).await, Home::sqlite()).await;
     let behind = Proxy::start(&scene.space).await;
     let _one = scene.behind_proxy("one").await;
+    let two = scene.behind(&behind, "two").await;
     let recorder = scene.record().await;
     let page = scene.github.hold(open_issues());
+    let looks = hold_all(&behind, Some(Method::GET), LEASE, "");
     let granted = scene.proxy.hold_answer(Method::PUT, LEASE, "request-name");
     let grant = behind.hold(Method::PUT, LEASE, "request-name");
     scene.space.manual("left").await;
     scene.proxy.taken(LEASE).await;
     scene.space.create("first", urgent()).await;
     scene.space.in_phase("first", Phase::Queued).await;
+    two.metric("singletrack_waiting_requests 2").await;
     scene.space.free_lease().await;
-    let _two = scene.behind(&behind, "two").await;
-    behind.taken(LEASE).await;
+    looks.send_replace(true);
+    behind.taken("PUT /apis/coordination").await;
     granted.send_replace(true);
     scene.space.in_phase("left", Phase::Running).await;
     grant.send_replace(true);
@@ -107,7 +110,7 @@ async fn a_run_that_was_shown_while_the_next_was_granted_is_put_back_first() {
 /// It was granted after the other one had looked at the Lease.
 #[tokio::test]
 async fn a_run_that_has_just_begun_is_not_left_behind() {
-    let scene = Scene::new(github(1, 10).await, Home::sqlite()).await;
+    let scene = Scene::new(github(1, 10).await, Home::sqlite()).await.patient();
     let behind = Proxy::start(&scene.space).await;
     let _one = scene.behind_proxy("one").await;
     let _two = scene.behind(&behind, "two").await;

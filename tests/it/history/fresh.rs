@@ -8,7 +8,7 @@ use kube::api::DeleteParams;
 use serde_json::json;
 use singletrack::api::{Phase, RunType, SyncRequestSpec};
 
-use super::scene::Scene;
+use super::scene::{Scene, hold_all};
 use super::{Floor, Times};
 use crate::coalesce::{paused, resume};
 use crate::postgres::{begun, waiting};
@@ -135,22 +135,20 @@ async fn a_page_whose_rows_are_not_written_is_read_again() {
 /// was left behind is seen to before that one is shown as running.
 #[tokio::test]
 async fn a_run_that_was_left_behind_unseen_is_repaired_before_the_next_one() {
-    let scene = Scene::new(github(1, 10).await, Home::sqlite()).await;
+    let scene = Scene::new(github(1, 10).await, Home::sqlite()).await.patient();
     let behind = Proxy::start(&scene.space).await;
     let mut one = scene.behind(&behind, "one").await;
     let recorder = scene.record().await;
     let page = scene.github.hold(open_issues());
     let status = "/syncrequests/left/status";
-    let running = behind.hold(Method::PATCH, status, "\"phase\":\"Running\"");
+    let running = hold_all(&behind, Some(Method::PATCH), status, "\"phase\":\"Running\"");
     scene.space.manual("left").await;
     behind.taken(status).await;
     let two = scene.behind_proxy("two").await;
     let first = SyncRequestSpec { priority: 5, ..SyncRequestSpec::of(RunType::Manual) };
     scene.space.create("first", first).await;
     scene.space.in_phase("first", Phase::Queued).await;
-    let wait =
-        async || two.metrics().await.contains("singletrack_waiting_requests 2").then_some(());
-    poll("it has seen both", wait).await;
+    two.metric("singletrack_waiting_requests 2").await;
     scene.proxy.freeze_watches(true);
     running.send_replace(true);
     scene.space.in_phase("left", Phase::Running).await;

@@ -6,7 +6,7 @@ use http::Method;
 use kube::api::DeleteParams;
 use singletrack::api::{Phase, RunType, SyncRequestSpec};
 
-use super::scene::Scene;
+use super::scene::{Scene, hold_all};
 use super::{Floor, Times};
 use crate::requests::{github, open_issues};
 use crate::stand_in::Matcher;
@@ -23,7 +23,7 @@ fn of(repository: &str, priority: i32) -> SyncRequestSpec {
 
 #[tokio::test]
 async fn a_holder_whose_renewals_hang_writes_nothing_after_the_next_one() {
-    let scene = Scene::new(github(2, 10).await, Home::sqlite()).await;
+    let scene = Scene::new(github(2, 10).await, Home::sqlite()).await.patient();
     let _one = scene.behind_proxy("one").await;
     let recorder = scene.record().await;
     let page = scene.github.hold(open_issues());
@@ -54,13 +54,16 @@ async fn a_holder_whose_renewals_hang_writes_nothing_after_the_next_one() {
 #[tokio::test]
 async fn a_grant_whose_answer_comes_after_the_next_one_activates_nothing() {
     let scene = Scene::new(github(1, 10).await, Home::sqlite()).await;
+    let behind = Proxy::start(&scene.space).await;
     let _one = scene.behind_proxy("one").await;
+    let _two = scene.behind(&behind, "two").await;
     let recorder = scene.record().await;
     let page = scene.github.hold(open_issues());
+    let looks = hold_all(&behind, Some(Method::GET), "/leases/singletrack", "");
     let answer = scene.proxy.hold_answer(Method::PUT, "/leases/singletrack", GRANT);
     scene.space.manual("a").await;
     scene.proxy.taken("/leases/singletrack").await;
-    let _two = scene.start("two").await;
+    looks.send_replace(true);
     awaited("the next one runs", page.arrived()).await;
     let before = scene.proxy.calls();
     answer.send_replace(true);
@@ -124,7 +127,7 @@ async fn a_status_that_arrives_after_the_end_changes_nothing() {
     let _one = scene.behind_proxy("one").await;
     let recorder = scene.record().await;
     let status = "/syncrequests/a/status";
-    let running = scene.proxy.hold(Method::PATCH, status, "\"phase\":\"Running\"");
+    let running = hold_all(&scene.proxy, Some(Method::PATCH), status, "\"phase\":\"Running\"");
     scene.space.manual("a").await;
     scene.proxy.taken(status).await;
     let _held = scene.hold_lease();
@@ -138,7 +141,7 @@ async fn a_status_that_arrives_after_the_end_changes_nothing() {
 
 #[tokio::test]
 async fn a_place_in_the_queue_that_arrives_while_the_request_runs_changes_nothing() {
-    let scene = Scene::new(github(1, 10).await, Home::sqlite()).await;
+    let scene = Scene::new(github(1, 10).await, Home::sqlite()).await.patient();
     let _one = scene.behind_proxy("one").await;
     let recorder = scene.record().await;
     let page = scene.github.hold(open_issues());

@@ -32,9 +32,9 @@ impl Recorder {
     pub(crate) async fn start(space: &Namespace, home: &Home) -> Self {
         watch_database(home).await;
         let kept = Arc::default();
-        let leases = follow(space.leases(), Arc::clone(&kept), lease, |_| Kept::LeaseGone);
+        let leases = follow(space.leases(), Arc::clone(&kept), lease, |_| Kept::LeaseGone).await;
         let gone = |request: &SyncRequest| Kept::RequestGone(uid(request));
-        let requests = follow(space.requests(), Arc::clone(&kept), request, gone);
+        let requests = follow(space.requests(), Arc::clone(&kept), request, gone).await;
         let watching = vec![tokio::spawn(leases), tokio::spawn(requests)];
         Self { space: space.clone(), kept, watching }
     }
@@ -65,16 +65,17 @@ impl Recorder {
     }
 }
 
-/// Keeps each version of the objects, from those that are there now on.
+/// Keeps the objects that are there now, and gives what keeps each version that follows.
 async fn follow<K>(
     objects: Api<K>,
     kept: Arc<Mutex<Vec<(u64, Kept)>>>,
     there: impl Fn(&K) -> Kept,
     gone: impl Fn(&K) -> Kept,
-) where
+) -> impl Future<Output = ()>
+where
     K: kube::Resource + Clone + std::fmt::Debug + DeserializeOwned,
 {
-    let keep = |object: &K, what| {
+    let keep = move |object: &K, what| {
         let revision = revision(object);
         kept.lock().unwrap_or_else(PoisonError::into_inner).push((revision, what));
         object.resource_version().unwrap_or_default()
@@ -84,22 +85,24 @@ async fn follow<K>(
     for object in &there_already.items {
         keep(object, there(object));
     }
-    loop {
-        // The API server ends a watch now and then.
-        let Ok(watch) = objects.watch(&WatchParams::default(), &last).await else {
-            tokio::time::sleep(AGAIN_AFTER).await;
-            continue;
-        };
-        let mut watch = watch.boxed();
-        while let Ok(Some(event)) = watch.try_next().await {
-            last = match &event {
-                WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                    keep(object, there(object))
-                }
-                WatchEvent::Deleted(object) => keep(object, gone(object)),
-                WatchEvent::Bookmark(mark) => mark.metadata.resource_version.clone(),
-                WatchEvent::Error(error) => panic!("a version was missed: {error:?}"),
+    async move {
+        loop {
+            // The API server ends a watch now and then.
+            let Ok(watch) = objects.watch(&WatchParams::default(), &last).await else {
+                tokio::time::sleep(AGAIN_AFTER).await;
+                continue;
             };
+            let mut watch = watch.boxed();
+            while let Ok(Some(event)) = watch.try_next().await {
+                last = match &event {
+                    WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                        keep(object, there(object))
+                    }
+                    WatchEvent::Deleted(object) => keep(object, gone(object)),
+                    WatchEvent::Bookmark(mark) => mark.metadata.resource_version.clone(),
+                    WatchEvent::Error(error) => panic!("a version was missed: {error:?}"),
+                };
+            }
         }
     }
 }

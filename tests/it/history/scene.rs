@@ -28,6 +28,12 @@ impl Scene {
         Self { space, home, github, proxy, times: TIMES }
     }
 
+    /// With operators that hold on longer: one that is slow is not taken for dead.
+    pub(super) fn patient(mut self) -> Self {
+        self.times.heartbeat = Duration::from_secs(2);
+        self
+    }
+
     fn starter(&self, pod: &str) -> Starter {
         let starter = operator(&self.space, &self.github, self.home.folder());
         self.home

@@ -368,7 +368,7 @@ async fn name_taken(stage: &Stage, proxy: &Proxy) {
 
 /// An operator whose lock goes stale soon.
 fn short(stage: &Stage, pod: &str) -> Starter {
-    stage.starter(pod).times(Duration::from_secs(3), Duration::from_millis(300))
+    stage.starter(pod).times(Duration::from_secs(6), Duration::from_millis(600))
 }
 
 /// One that runs the request "a" and is kept from its end.

@@ -1,19 +1,25 @@
 //! One real control plane for the whole test binary, and a namespace of it for each test.
 
+use std::fmt::Debug;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use futures::StreamExt;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace as Space;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::WatchStreamExt;
 use kube::runtime::wait::{await_condition, conditions};
-use kube::{Api, Client, Config, ResourceExt};
+use kube::runtime::watcher::watch_object;
+use kube::{Api, Client, Config, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 use singletrack::api::{Phase, RunType, SyncRequest, SyncRequestSpec, crd};
 use singletrack::lease::release;
 use singletrack::process::clock::Clock;
@@ -182,10 +188,7 @@ impl Namespace {
         what: &str,
         holds: impl Fn(&SyncRequest) -> bool,
     ) -> SyncRequest {
-        let holds = |request: Option<&SyncRequest>| request.is_some_and(&holds);
-        let seen = await_condition(self.requests(), name, holds);
-        let seen = awaited(&format!("{name} {what}"), seen).await;
-        seen.expect("the watch works").expect("it is there")
+        awaited(&format!("{name} {what}"), seen(self.requests(), name, holds)).await
     }
 
     pub(crate) async fn in_phase(&self, name: &str, phase: Phase) -> SyncRequest {
@@ -212,9 +215,23 @@ impl Namespace {
 
     /// The Lease once `holds` is true of it.
     pub(crate) async fn lease_when(&self, what: &str, holds: impl Fn(&Lease) -> bool) -> Lease {
-        let holds = |lease: Option<&Lease>| lease.is_some_and(&holds);
-        let seen = await_condition(self.leases(), "singletrack", holds);
-        awaited(what, seen).await.expect("the watch works").expect("it is there")
+        awaited(what, seen(self.leases(), "singletrack", holds)).await
+    }
+}
+
+/// The object of this name once `holds` is true of it. A watch that ends is begun again.
+async fn seen<K>(objects: Api<K>, name: &str, holds: impl Fn(&K) -> bool) -> K
+where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    let mut versions = pin!(watch_object(objects, name).default_backoff());
+    loop {
+        let version = versions.next().await.expect("a watch goes on");
+        if let Ok(Some(object)) = version
+            && holds(&object)
+        {
+            return object;
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) const APP_KEY: &str = include_str!("../../keys/app-pkcs1.pem");
 pub(crate) const APP_PUBLIC_KEY: &str = include_str!("../../keys/app-public.pem");
 
 /// After so long, what is awaited is not coming any more. Not a bound on speed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// The result of `work`, or a failure that names what did not come.
 #[track_caller]

@@ -213,6 +213,11 @@ impl Operator {
         self.told("/metrics").await
     }
 
+    /// Waits until this line is in its metrics.
+    pub(crate) async fn metric(&self, line: &str) {
+        poll(line, async || self.metrics().await.contains(line).then_some(())).await;
+    }
+
     /// What one of its endpoints says.
     pub(crate) async fn told(&self, path: &str) -> String {
         get(&self.address().await, path).await.1
