@@ -297,12 +297,12 @@ mod tests {
         for row in rows {
             queue.put(row, Part::Waiting);
         }
-        let mut seen = Vec::new();
-        while let Some(head) = queue.head() {
-            seen.push(head.order.name.clone());
+        for expected in ["high", "a", "c", "b", "late"] {
+            let head = queue.head().unwrap();
+            assert_eq!(head.order.name, expected);
             queue.take(&head.uid);
         }
-        assert_eq!(seen, ["high", "a", "c", "b", "late"]);
+        assert!(queue.is_empty());
     }
 
     #[test]
